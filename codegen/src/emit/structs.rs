@@ -1,0 +1,583 @@
+//! Structures.
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use super::{
+    Emitter, Scope,
+    bounds::{Access, Bounded, bound_name, initialiser, local},
+    docs, ident,
+    types::align_tokens,
+};
+use crate::model::{Base, Bound, Element, Level, Role, Scalar, StructDef, TypeDef};
+
+impl Emitter<'_> {
+    pub(super) fn struct_tokens(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let name = ident(&ty.rust_name);
+        let doc = docs::outer(&docs::item(ty.doc.as_deref(), &ty.idl_name));
+        let shown = || def.fields.iter().filter(|field| field.role == Role::Plain);
+        let fields = shown().map(|field| {
+            let doc = docs::outer(&docs::member(field.doc.as_deref(), &field.idl_name));
+            let (name, ty) = (ident(&field.rust_name), self.rust_type(field, Scope::File));
+            quote!(#doc pub #name: #ty,)
+        });
+        let large = shown().any(|field| has_large_array(&field.levels));
+        let derived = if large { quote!() } else { quote!(Default,) };
+        let default = large.then(|| self.default_impl(&name, shown().map(|field| self.zero_field(field, Scope::File))));
+        let codec = self.struct_codec(ty, def);
+        quote! {
+            #doc
+            #[derive(Clone, Debug, #derived PartialEq)]
+            pub struct #name { #(#fields)* }
+            #default
+            #codec
+        }
+    }
+
+    /// `Default` by hand, because the standard library has none for arrays of more than 32.
+    pub(super) fn default_impl(
+        &self,
+        name: &proc_macro2::Ident,
+        fields: impl Iterator<Item = TokenStream>,
+    ) -> TokenStream {
+        quote! {
+            impl Default for #name {
+                fn default() -> Self {
+                    Self { #(#fields)* }
+                }
+            }
+        }
+    }
+
+    /// A field with its zero value.
+    pub(super) fn zero_field(&self, element: &Element, scope: Scope) -> TokenStream {
+        let (name, codec) = (ident(&element.rust_name), self.codec(element, scope));
+        quote!(#name: <#codec as ndr::Codec>::zero(),)
+    }
+
+    fn struct_codec(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let name = ident(&ty.rust_name);
+        let align = align_tokens(ty.align);
+        let min = ty.min as usize;
+        let min = proc_macro2::Literal::usize_unsuffixed(min);
+        let put_body = self.struct_put(ty, def);
+        let get_body = self.struct_get(ty, def);
+        let deferred = ty.defers.then(|| {
+            let put = self.struct_put_deferred(ty, def);
+            let get = self.struct_get_deferred(ty, def);
+            quote! {
+                fn put_deferred(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                    #put
+                    Ok(())
+                }
+                fn get_deferred(value: &mut Self, d: &mut ndr::Decoder) -> Result<(), ndr::DecodeError> {
+                    #get
+                    Ok(())
+                }
+            }
+        });
+        let (put, get, conformant) = if ty.conformant == 0 {
+            (put_body, get_body, quote!())
+        } else {
+            let put = quote! {
+                <Self as ndr::ConformantStruct>::put_counts(value, e)?;
+                <Self as ndr::ConformantStruct>::put_body(value, e)
+            };
+            let get = quote! {
+                let counts = <Self as ndr::ConformantStruct>::get_counts(d)?;
+                <Self as ndr::ConformantStruct>::get_body(counts, d)
+            };
+            (put, get, self.conformant_impl(ty, def, &put_body, &get_body))
+        };
+        let value = if def.fields.is_empty() { quote!(_) } else { quote!(value) };
+        // Elements of arrays are read in place only where this is inlined.
+        let inline = (ty.conformant == 0).then(|| quote!(#[inline]));
+        quote! {
+            impl ndr::Codec for #name {
+                type Value = Self;
+                const ALIGN: ndr::Align = #align;
+                const MIN: usize = #min;
+
+                fn zero() -> Self {
+                    Self::default()
+                }
+                fn put(#value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                    #put
+                }
+                #inline
+                fn get(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                    #get
+                }
+                #deferred
+            }
+            #conformant
+        }
+    }
+
+    /// The maximum count of a structure's last member goes before the outermost structure.
+    fn conformant_impl(&self, ty: &TypeDef, def: &StructDef, put: &TokenStream, get: &TokenStream) -> TokenStream {
+        let name = ident(&ty.rust_name);
+        let Some(last) = def.fields.last() else { return quote!() };
+        let (put_counts, counts, get_counts) = match (last.levels.is_empty(), &last.base) {
+            (true, Base::Type(id)) => {
+                let inner = self.type_path(*id, Scope::File);
+                let member = ident(&last.rust_name);
+                (
+                    quote!(<#inner as ndr::ConformantStruct>::put_counts(&value.#member, e)),
+                    quote!(<#inner as ndr::ConformantStruct>::Counts),
+                    quote!(<#inner as ndr::ConformantStruct>::get_counts(d)),
+                )
+            }
+            _ => (self.put_count(def, last), quote!(u64), quote!(d.count())),
+        };
+        quote! {
+            impl ndr::ConformantStruct for #name {
+                type Counts = #counts;
+
+                fn put_counts(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                    #put_counts
+                }
+                fn put_body(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                    #put
+                }
+                fn get_counts(d: &mut ndr::Decoder) -> Result<Self::Counts, ndr::DecodeError> {
+                    #get_counts
+                }
+                fn get_body(counts: Self::Counts, d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                    #get
+                }
+            }
+        }
+    }
+
+    /// The maximum count of the last member: its length, or with `length_is` its capacity.
+    fn put_count(&self, def: &StructDef, last: &Element) -> TokenStream {
+        let access = Access::Member(&quote!(value));
+        let value = access.element(last);
+        let Some(bounded) = Bounded::of(last) else { return quote!(Ok(())) };
+        match bounded.size.filter(|_| bounded.varying) {
+            Some(size) => {
+                let hidden = self.hidden_for(&def.fields, size, access);
+                let size = self.bound(size, &def.fields, access);
+                quote!(#hidden e.count(#size))
+            }
+            None if bounded.string => quote!(e.count(#value.len() as u64 + 1)),
+            None => quote!(e.count(#value.len() as u64)),
+        }
+    }
+
+    fn struct_put(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let access = Access::Member(&quote!(value));
+        let align = needs_align(ty).then(|| quote!(e.align(Self::ALIGN);));
+        let hidden = self.hidden_all(&def.fields, access);
+        let last = def.fields.len().saturating_sub(1);
+        let fields = def.fields.iter().enumerate().map(|(index, field)| {
+            let what = member_path(ty, field);
+            let conformant = index == last && ty.conformant > 0;
+            self.put_field(field, &def.fields, access, &what, conformant, false)
+        });
+        let gap = has_gap(ty).then(|| quote!(e.trailing_gap(Self::ALIGN);));
+        let unused = def.fields.is_empty().then(|| quote!(let _ = e;));
+        quote! {
+            #unused
+            #align
+            #hidden
+            #(#fields)*
+            #gap
+            Ok(())
+        }
+    }
+
+    /// One member or parameter, checks included. `conformant`: its maximum count is already
+    /// written. `top`: it is a parameter, with its deferred part at once.
+    pub(super) fn put_field(
+        &self,
+        field: &Element,
+        siblings: &[Element],
+        access: Access<'_>,
+        what: &str,
+        conformant: bool,
+        top: bool,
+    ) -> TokenStream {
+        let value = access.element(field);
+        let scope = if top { Scope::Wire } else { Scope::File };
+        let codec = self.codec(field, scope);
+        let range = field.range.filter(|_| field.levels.is_empty()).map(|(min, max)| {
+            let number = number_of(field, &value);
+            let (min, max) = (signed(min), signed(max));
+            quote!(e.expect_range(#number, #min, #max).at(#what)?;)
+        });
+        let in_place = Bounded::of(field).filter(|bounded| top || !bounded.deferred());
+        let checks = in_place.map(|bounded| self.put_checks(&bounded, &value, siblings, access, what, conformant));
+        let tag = self.put_tag_check(field, siblings, access, what, top);
+        if conformant && field.levels.is_empty() {
+            return quote!(#range #tag <#codec as ndr::ConformantStruct>::put_body(&#value, e).at(#what)?;);
+        }
+        let put = if conformant {
+            self.put_elements(field, &value)
+        } else if top && self.defers(field) {
+            quote!(ndr::put_top::<#codec>(&#value, e))
+        } else {
+            let codec = self.call_path(&codec);
+            quote!(#codec::put(&#value, e))
+        };
+        quote!(#range #tag #checks #put.at(#what)?;)
+    }
+
+    /// The elements of a conformant structure's last member, without its maximum count.
+    fn put_elements(&self, field: &Element, value: &TokenStream) -> TokenStream {
+        let Some((Level::Array(array), inner)) = field.levels.split_first() else {
+            let codec = self.call_path(&self.codec(field, Scope::File));
+            return quote!(#codec::put_elements(&#value, e));
+        };
+        let sequence = self.sequence(inner, &field.base, Scope::File);
+        if array.length.is_some() {
+            quote!(ndr::ConformantVarying::<#sequence>::put_elements(&#value, e))
+        } else {
+            quote!(<#sequence as ndr::Sequence>::put(&#value, e))
+        }
+    }
+
+    /// Checks an array against visible bounds, and sets its capacity.
+    fn put_checks(
+        &self,
+        bounded: &Bounded<'_>,
+        value: &TokenStream,
+        siblings: &[Element],
+        access: Access<'_>,
+        what: &str,
+        conformant: bool,
+    ) -> TokenStream {
+        let mut checks = quote!();
+        if let Some(exact) = bounded.exact().filter(|bound| !is_hidden(bound, siblings)) {
+            let name = bound_name(exact, siblings);
+            let dictated = self.bound(exact, siblings, access);
+            checks.extend(if bounded.nullable() {
+                let length = bounded.optional_length(value);
+                quote!(if let Some(length) = #length { e.expect_count(#name, #dictated, length).at(#what)?; })
+            } else {
+                let length = bounded.length_or_zero(value);
+                quote!(e.expect_count(#name, #dictated, #length).at(#what)?;)
+            });
+        }
+        if let Some(size) = bounded.size.filter(|_| bounded.conformant && bounded.varying && !conformant) {
+            let size = match size {
+                Bound::Const(size) => {
+                    let size = proc_macro2::Literal::u64_suffixed(*size);
+                    quote!(#size)
+                }
+                size => self.bound(size, siblings, access),
+            };
+            checks.extend(if bounded.nullable() {
+                let present = bounded.present(value);
+                quote!(if #present { e.set_capacity(#size); })
+            } else {
+                quote!(e.set_capacity(#size);)
+            });
+        }
+        checks
+    }
+
+    /// A visible discriminant must be the arm's.
+    fn put_tag_check(
+        &self,
+        field: &Element,
+        siblings: &[Element],
+        access: Access<'_>,
+        what: &str,
+        top: bool,
+    ) -> Option<TokenStream> {
+        let bound = field.switch.as_ref().filter(|bound| !is_discriminant(bound, siblings))?;
+        if !matches!(field.base, Base::Type(_)) || (!top && Bounded::of(field).is_some()) {
+            return None;
+        }
+        let value = access.element(field);
+        let dictated = self.bound(bound, siblings, access);
+        match field.levels.as_slice() {
+            [] | [Level::Pointer(crate::model::Pointer::Ref)] => {
+                Some(quote!(e.expect_tag(#dictated, #value.tag_value()).at(#what)?;))
+            }
+            [Level::Pointer(_)] => Some(quote! {
+                if let Some(union) = &#value { e.expect_tag(#dictated, union.tag_value()).at(#what)?; }
+            }),
+            _ => None,
+        }
+    }
+
+    fn struct_put_deferred(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let access = Access::Member(&quote!(value));
+        let mut hidden = quote!();
+        let mut derived: Vec<usize> = Vec::new();
+        let mut code = quote!();
+        for field in def.fields.iter().filter(|field| self.defers(field)) {
+            let what = member_path(ty, field);
+            let value = access.element(field);
+            if let Some(bounded) = Bounded::of(field).filter(Bounded::deferred) {
+                for (bound, is_size) in [(bounded.size, true), (bounded.length, false)] {
+                    let Some(bound) = bound else { continue };
+                    let capacity = is_size && bounded.varying;
+                    for index in self.hidden_in(bound, &def.fields) {
+                        let needed = capacity || !is_hidden(bound, &def.fields);
+                        if needed && !derived.contains(&index) {
+                            derived.push(index);
+                            hidden.extend(self.hidden_let(&def.fields, index, access));
+                        }
+                    }
+                }
+                code.extend(self.put_checks(&bounded, &value, &def.fields, access, &what, false));
+            }
+            let codec = self.codec(field, Scope::File);
+            let codec = self.call_path(&codec);
+            code.extend(quote!(#codec::put_deferred(&#value, e).at(#what)?;));
+        }
+        quote!(#hidden #code)
+    }
+
+    fn struct_get(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let align = needs_align(ty).then(|| quote!(d.align(Self::ALIGN);));
+        let last = def.fields.len().saturating_sub(1);
+        let mut code = quote!();
+        let mut after = quote!();
+        for (index, field) in def.fields.iter().enumerate() {
+            let what = member_path(ty, field);
+            let name = local(field);
+            let codec = self.codec(field, Scope::File);
+            let bounded = Bounded::of(field);
+            if let Some(bounded) = bounded.as_ref().filter(|bounded| bounded.deferred()) {
+                for (word, bound) in [("size", bounded.size), ("length", bounded.length)] {
+                    let Some(bound) = bound.filter(|_| bounded.conformant || word == "length") else { continue };
+                    let slot = slot(field, word, &def.fields);
+                    let count = self.bound(bound, &def.fields, Access::Local);
+                    code.extend(quote!(let #slot = d.reserve_count();));
+                    after.extend(quote!(d.fill_count(#slot, #count);));
+                }
+            }
+            let conformant = index == last && ty.conformant > 0;
+            let get = match (conformant, field.levels.split_first()) {
+                (true, None) => quote!(<#codec as ndr::ConformantStruct>::get_body(counts, d)),
+                (true, Some(_)) => {
+                    let codec = self.call_path(&codec);
+                    quote!(#codec::get_elements(counts, d))
+                }
+                (false, _) => {
+                    let codec = self.call_path(&codec);
+                    quote!(#codec::get(d))
+                }
+            };
+            code.extend(quote!(let #name = #get.at(#what)?;));
+            code.extend(self.get_range(field, &quote!(#name), &what));
+            if let Some(bounded) = bounded.filter(|bounded| !bounded.deferred()) {
+                after.extend(self.get_checks(
+                    &bounded,
+                    &quote!(#name),
+                    &def.fields,
+                    Access::Local,
+                    &quote!(counts),
+                    &what,
+                ));
+            }
+            after.extend(self.get_tag_check(field, &def.fields, Access::Local, &what));
+        }
+        let names = def.fields.iter().filter(|field| field.role == Role::Plain).map(initialiser);
+        let gap = has_gap(ty).then(|| quote!(d.trailing_gap(Self::ALIGN);));
+        let unused = def.fields.is_empty().then(|| quote!(let _ = d;));
+        quote! {
+            #unused
+            #align
+            #code
+            #gap
+            #after
+            Ok(Self { #(#names),* })
+        }
+    }
+
+    fn struct_get_deferred(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
+        let mut code = quote!();
+        for field in def.fields.iter().filter(|field| self.defers(field)) {
+            let what = member_path(ty, field);
+            let name = ident(&field.rust_name);
+            let codec = self.codec(field, Scope::File);
+            let codec = self.call_path(&codec);
+            code.extend(quote!(#codec::get_deferred(&mut value.#name, d).at(#what)?;));
+            if let Some(bounded) = Bounded::of(field).filter(Bounded::deferred) {
+                let value = quote!(value.#name);
+                if let Some(size) = bounded.size.filter(|_| bounded.conformant) {
+                    let (count, present) = (bound_name(size, &def.fields), bounded.present(&value));
+                    code.extend(quote!(d.settle_size(#count, #present).at(#what)?;));
+                }
+                if let Some(length) = bounded.length {
+                    let (count, found) = (bound_name(length, &def.fields), bounded.optional_length(&value));
+                    code.extend(quote!(d.settle_length(#count, #found).at(#what)?;));
+                }
+                if let Some((min, max)) = field.range {
+                    let (min, max) = (signed(min), signed(max));
+                    let present = bounded.present(&value);
+                    code.extend(quote!(if #present { d.expect_count_range(#min, #max).at(#what)?; }));
+                }
+            }
+            code.extend(self.get_deferred_tag_check(field, &def.fields, &what));
+        }
+        code
+    }
+
+    /// A number's `[range]`, after it is read.
+    pub(super) fn get_range(&self, field: &Element, value: &TokenStream, what: &str) -> Option<TokenStream> {
+        let (min, max) = field.range.filter(|_| field.levels.is_empty())?;
+        let number = number_of(field, value);
+        let (min, max) = (signed(min), signed(max));
+        Some(quote!(d.expect_range(#number, #min, #max).at(#what)?;))
+    }
+
+    /// Checks an array in place against what dictates its counts. `max` is its maximum count.
+    pub(super) fn get_checks(
+        &self,
+        bounded: &Bounded<'_>,
+        value: &TokenStream,
+        siblings: &[Element],
+        access: Access<'_>,
+        max: &TokenStream,
+        what: &str,
+    ) -> TokenStream {
+        let mut checks = quote!();
+        if let Some(size) = bounded.size.filter(|_| bounded.conformant) {
+            let name = bound_name(size, siblings);
+            let dictated = self.bound(size, siblings, access);
+            checks.extend(if bounded.nullable() {
+                let present = bounded.present(value);
+                quote!(d.check_size(#name, #dictated, #present.then_some(#max)).at(#what)?;)
+            } else {
+                quote!(d.expect_count(#name, #dictated, #max).at(#what)?;)
+            });
+        }
+        if let Some(length) = bounded.length {
+            let name = bound_name(length, siblings);
+            let dictated = self.bound(length, siblings, access);
+            checks.extend(if bounded.nullable() {
+                let found = bounded.optional_length(value);
+                quote!(d.check_size(#name, #dictated, #found.map(|found| found as u64)).at(#what)?;)
+            } else {
+                let found = bounded.length_or_zero(value);
+                quote!(d.expect_count(#name, #dictated, #found as u64).at(#what)?;)
+            });
+        }
+        checks
+    }
+
+    /// A union's discriminant, after both are read.
+    pub(super) fn get_tag_check(
+        &self,
+        field: &Element,
+        siblings: &[Element],
+        access: Access<'_>,
+        what: &str,
+    ) -> Option<TokenStream> {
+        let bound = field.switch.as_ref()?;
+        if !field.levels.is_empty() || !matches!(field.base, Base::Type(_)) {
+            return None;
+        }
+        let value = access.element(field);
+        let dictated = self.bound(bound, siblings, access);
+        Some(quote!(d.expect_tag(#dictated, #value.tag_value()).at(#what)?;))
+    }
+
+    /// The discriminant of a union behind a pointer; it is visible then.
+    fn get_deferred_tag_check(&self, field: &Element, siblings: &[Element], what: &str) -> Option<TokenStream> {
+        let bound = field.switch.as_ref()?;
+        let [Level::Pointer(kind)] = field.levels.as_slice() else { return None };
+        if !self.hidden_in(bound, siblings).is_empty() || !matches!(field.base, Base::Type(_)) {
+            return None;
+        }
+        let access = Access::Member(&quote!(value));
+        let value = access.element(field);
+        let dictated = self.bound(bound, siblings, access);
+        Some(if *kind == crate::model::Pointer::Ref {
+            quote!(d.expect_tag(#dictated, #value.tag_value()).at(#what)?;)
+        } else {
+            quote!(if let Some(union) = &#value { d.expect_tag(#dictated, union.tag_value()).at(#what)?; })
+        })
+    }
+
+    /// Whether an element has a deferred part.
+    pub(super) fn defers(&self, element: &Element) -> bool {
+        element.levels.iter().any(|level| matches!(level, Level::Pointer(_)))
+            || matches!(element.base, Base::Type(id) if self.model.ty(id).defers)
+    }
+
+    /// A codec's type as the path of a call: `ndr::Unique::<…>`.
+    pub(super) fn call_path(&self, codec: &TokenStream) -> TokenStream {
+        let text = codec.to_string();
+        match text.find('<') {
+            // `ndr :: Unique < C >` needs a turbofish in front of its arguments.
+            Some(at) if !text.starts_with('<') => {
+                format!("{}::{}", &text[..at], &text[at..]).parse().unwrap_or_else(|_| codec.clone())
+            }
+            _ => codec.clone(),
+        }
+    }
+}
+
+/// Whether a bound is a hidden count that the array itself decides.
+fn is_hidden(bound: &Bound, siblings: &[Element]) -> bool {
+    matches!(bound, Bound::Sibling(index) if siblings.get(*index).is_some_and(|element| element.role != Role::Plain))
+}
+
+/// Whether a bound is a hidden discriminant that the union itself decides.
+fn is_discriminant(bound: &Bound, siblings: &[Element]) -> bool {
+    let decided = |index: &usize| siblings.get(*index).is_some_and(|element| element.role == Role::Discriminant);
+    matches!(bound, Bound::Sibling(index) if decided(index))
+}
+
+/// A number as `i64`, for ranges.
+fn number_of(field: &Element, value: &TokenStream) -> TokenStream {
+    match &field.base {
+        Base::Type(_) => quote!(i64::from(#value.0)),
+        Base::Scalar(Scalar::U64 | Scalar::U3264) => quote!(i64::try_from(#value).unwrap_or(i64::MAX)),
+        Base::Scalar(Scalar::I64 | Scalar::I3264) => quote!(#value),
+        _ => quote!(i64::from(#value)),
+    }
+}
+
+fn signed(value: i64) -> TokenStream {
+    super::int_literal(i128::from(value))
+}
+
+/// The local variable of a count's slot, unlike every member's.
+fn slot(field: &Element, word: &str, siblings: &[Element]) -> proc_macro2::Ident {
+    let stem = format!("{}_{word}_slot", field.rust_name.trim_start_matches("r#"));
+    let free = |name: &str| !siblings.iter().any(|other| other.rust_name == name || other.max_name == name);
+    ident(&crate::names::take(stem, free))
+}
+
+/// Whether the first member does not align the structure by itself.
+fn needs_align(ty: &TypeDef) -> bool {
+    ty.align.ndr > 1 || ty.align.ndr64 > 1
+}
+
+/// Whether NDR64 may leave a gap at the end.
+fn has_gap(ty: &TypeDef) -> bool {
+    ty.align.ndr64 > 1
+}
+
+/// Whether an array is too long for the standard library's `Default`.
+pub(super) fn has_large_array(levels: &[Level]) -> bool {
+    for level in levels {
+        match level {
+            Level::Array(array) => match array.fixed {
+                Some(count) if array.length.is_none() => {
+                    if count > 32 {
+                        return true;
+                    }
+                }
+                _ => return false,
+            },
+            Level::Pointer(crate::model::Pointer::Ref) => {}
+            Level::Pointer(_) | Level::Str { .. } => return false,
+        }
+    }
+    false
+}
+
+/// A member in errors: `ENUM_LIST.Entry`.
+pub(super) fn member_path(ty: &TypeDef, field: &Element) -> String {
+    if field.idl_name.is_empty() { ty.idl_name.clone() } else { format!("{}.{}", ty.idl_name, field.idl_name) }
+}

@@ -1,0 +1,560 @@
+//! A file's tokens to its tree: cuts the list into declarations and has each parsed.
+
+mod statement;
+
+use pest::Parser as _;
+
+use crate::ast::*;
+use crate::brackets::{Brackets, match_brackets};
+use crate::build::Builder;
+use crate::diag::Diagnostic;
+use crate::grammar::{Grammar, Rule};
+use crate::limits::Limits;
+use crate::piece::Piece;
+use crate::poison;
+use crate::preprocess::{MacroOutput, Output};
+use crate::session::Session;
+use crate::source::{FileId, Span};
+use crate::syntax_error;
+use crate::token::{DocId, Interner, Symbol, Token, TokenKind, sym};
+
+/// Brackets within one declaration beyond which it is parsed on a stack of its own.
+const DEEP: usize = 16;
+/// That stack. pest recurses; 512 levels need some megabytes in a debug build.
+const DEEP_STACK: usize = 64 << 20;
+/// Libraries and interfaces within each other.
+const MAX_SCOPES: usize = 16;
+
+/// Parses what the preprocessor made of the file `id`.
+pub(crate) fn parse_file(session: &mut Session, id: FileId, mut output: Output) -> File {
+    if output.truncated {
+        // Half a file would only give rise to errors that are none.
+        output.tokens.clear();
+    }
+    let brackets = match_brackets(&mut output.tokens, &session.interner, &mut session.diagnostics, &session.limits);
+    let mut parser = FileParser {
+        session,
+        id,
+        tokens: output.tokens,
+        docs: output.docs,
+        brackets,
+        imports: Vec::new(),
+        winrt_told: false,
+    };
+    let end = parser.tokens.len();
+    let items = parser.items(0, end, Scope::File, 0);
+    let macros = parser.macros(&output.macros);
+    File { id, doc: output.file_doc, items, imports: parser.imports, macros, safearray_macro: output.safearray_macro }
+}
+
+/// Where declarations stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    File,
+    Interface,
+    Library,
+}
+
+struct FileParser<'s> {
+    session: &'s mut Session,
+    id: FileId,
+    tokens: Vec<Token>,
+    docs: Vec<String>,
+    brackets: Brackets,
+    imports: Vec<FileId>,
+    winrt_told: bool,
+}
+
+/// A declaration that did not parse, and why.
+type Failure = Box<Diagnostic>;
+
+impl FileParser<'_> {
+    fn token(&self, index: usize) -> Option<Token> {
+        self.tokens.get(index).copied()
+    }
+
+    fn text(&self, index: usize) -> Symbol {
+        self.tokens.get(index).map_or(sym::EMPTY, |token| token.text)
+    }
+
+    fn kind(&self, index: usize) -> Option<TokenKind> {
+        self.tokens.get(index).map(|token| token.kind)
+    }
+
+    fn is_ident(&self, index: usize) -> bool {
+        self.kind(index) == Some(TokenKind::Ident)
+    }
+
+    fn spelling(&self, index: usize) -> &str {
+        self.session.interner.get(self.text(index))
+    }
+
+    /// The place of the tokens `start..end`.
+    fn span(&self, start: usize, end: usize) -> Span {
+        let first = self.token(start);
+        let last = end.checked_sub(1).and_then(|last| self.token(last.max(start)));
+        match (first, last) {
+            (Some(first), Some(last)) => first.span.to(last.span),
+            (Some(first), None) => first.span,
+            _ => Span::new(self.id, 0, 0),
+        }
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        self.session.diagnostics.push(diagnostic);
+    }
+
+    /// The declarations in `start..end`.
+    fn items(&mut self, start: usize, end: usize, scope: Scope, depth: usize) -> Vec<Item> {
+        let mut items = Vec::new();
+        let mut index = start;
+        while index < end {
+            let next = match (self.kind(index), self.text(index)) {
+                // A semicolon too many is common behind a closing brace.
+                (_, sym::SEMI | sym::RBRACE) => index + 1,
+                (Some(TokenKind::Pragma), text) => {
+                    let value = self.session.interner.get(text).to_owned();
+                    self.check_pragma(index, &value);
+                    let span = self.span(index, index + 1);
+                    items.push(Item::Pragma(StrLit { value, wide: false, span }));
+                    index + 1
+                }
+                _ => self.declaration(index, end, scope, depth, &mut items),
+            };
+            index = next.max(index + 1);
+        }
+        items
+    }
+
+    fn check_pragma(&mut self, index: usize, text: &str) {
+        if text.starts_with("winrt") {
+            self.winrt(index);
+        }
+    }
+
+    /// Windows Runtime metadata is another language with the same file extension.
+    fn winrt(&mut self, index: usize) {
+        if std::mem::replace(&mut self.winrt_told, true) {
+            return;
+        }
+        let span = self.span(index, index + 1);
+        self.report(
+            Diagnostic::error("winrt", "Windows Runtime IDL is not supported")
+                .label(span, "this belongs to the metadata language of the Windows Runtime")
+                .note("namespaces, runtime classes and API contracts describe metadata, not RPC interfaces"),
+        );
+    }
+
+    /// One declaration; returns where the next one begins.
+    fn declaration(&mut self, start: usize, end: usize, scope: Scope, depth: usize, items: &mut Vec<Item>) -> usize {
+        let keyword = self.after_attributes(start, end);
+        if keyword >= end {
+            return self.attributes_alone(start, end);
+        }
+        let next = keyword + 1;
+        match self.text(keyword) {
+            sym::IMPORT if self.kind(next) == Some(TokenKind::Str) => self.import(keyword, end),
+            sym::CPP_QUOTE | sym::IMPORTLIB if self.text(next) == sym::LPAREN => self.string_item(keyword, end, items),
+            sym::MIDL_PRAGMA => self.midl_pragma(keyword, end, items),
+            sym::INTERFACE if self.opens_scope(keyword, end) => {
+                self.interface(start, keyword, end, scope, depth, items)
+            }
+            sym::LIBRARY if self.opens_scope(keyword, end) => self.library(start, keyword, end, depth, items),
+            sym::DISPINTERFACE | sym::COCLASS | sym::MODULE if self.opens_scope(keyword, end) => {
+                self.skipped(start, keyword, end, items)
+            }
+            sym::NAMESPACE | sym::RUNTIMECLASS | sym::DECLARE | sym::APICONTRACT if self.opens_scope(keyword, end) => {
+                self.winrt(keyword);
+                self.skip_block(keyword, end)
+            }
+            sym::EXTERN if !self.has_equals(keyword, end) => {
+                // It declares a variable of the C header, which is nothing on the wire.
+                self.statement(keyword, end).end
+            }
+            _ => {
+                let first = items.len();
+                let next = self.simple(start, keyword, end, items);
+                if scope != Scope::Interface {
+                    self.outside_interface(items.get(first..).unwrap_or_default());
+                }
+                next
+            }
+        }
+    }
+
+    /// Operations belong to an interface; elsewhere they are prototypes, as some headers have.
+    fn outside_interface(&mut self, items: &[Item]) {
+        for item in items {
+            if let Item::Operation(operation) = item {
+                let message = format!("`{}` belongs to no interface", operation.name.name);
+                self.report(
+                    Diagnostic::warning("operation-outside-interface", message)
+                        .label(operation.name.span, "a prototype for C, not a remote operation"),
+                );
+            }
+        }
+    }
+
+    /// Attributes with nothing behind them.
+    fn attributes_alone(&mut self, start: usize, end: usize) -> usize {
+        if !self.brackets.is_damaged(start, end) {
+            let span = self.span(start, end);
+            self.report(
+                Diagnostic::error("stray-attributes", "nothing follows these attributes")
+                    .label(span, "a declaration was expected behind them"),
+            );
+        }
+        end
+    }
+
+    fn import(&mut self, keyword: usize, end: usize) -> usize {
+        let mut index = keyword + 1;
+        while let Some(token) = self.token(index).filter(|t| t.kind == TokenKind::Str && index < end) {
+            let text = self.session.interner.get(token.text);
+            let name = text.trim_start_matches(['L', 'u', 'U']).trim_matches('"').to_owned();
+            if let Some(file) = self.session.import(&name, self.id, token.span)
+                && !self.imports.contains(&file)
+            {
+                self.imports.push(file);
+            }
+            index += 1;
+            if index < end && self.text(index) == sym::COMMA {
+                index += 1;
+            } else {
+                break;
+            }
+        }
+        if index < end && self.text(index) == sym::SEMI {
+            return index + 1;
+        }
+        let span = self.span(keyword, index);
+        self.report(
+            Diagnostic::error("missing-semicolon", "missing `;` after `import`")
+                .label(span.at_end(), "`;` expected here"),
+        );
+        index
+    }
+
+    /// `cpp_quote("…")` and `importlib("…");`
+    fn string_item(&mut self, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
+        let word = self.text(keyword);
+        let Some(close) = self.brackets.close_of(keyword + 1).filter(|close| *close < end) else {
+            return self.statement(keyword, end).end;
+        };
+        let what = if word == sym::CPP_QUOTE { "cpp_quote" } else { "importlib" };
+        let parsed = self
+            .parse(keyword + 1, close + 1, None, Rule::string_item, what, |build, pair| build.string_argument(pair));
+        match parsed {
+            Ok(Some(text)) if word == sym::CPP_QUOTE => items.push(Item::CppQuote(text)),
+            Ok(Some(text)) => items.push(Item::ImportLib(text)),
+            Ok(None) => {}
+            Err(failure) => self.report(*failure),
+        }
+        close + 1
+    }
+
+    /// `midl_pragma warning(disable: 2362)`
+    fn midl_pragma(&mut self, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
+        let mut last = keyword;
+        while last + 1 < end && !self.token(last + 1).is_some_and(|token| token.line_start) {
+            last += 1;
+            if self.text(last) == sym::SEMI {
+                break;
+            }
+            last = self.brackets.close_of(last).map_or(last, |close| close.min(end - 1));
+        }
+        let words: Vec<&str> = (keyword + 1..=last).map(|index| self.spelling(index)).collect();
+        let value = words.join(" ").trim_end_matches([';', ' ']).to_owned();
+        let span = self.span(keyword, last + 1);
+        items.push(Item::Pragma(StrLit { value, wide: false, span }));
+        last + 1
+    }
+
+    fn interface(
+        &mut self,
+        start: usize,
+        keyword: usize,
+        end: usize,
+        scope: Scope,
+        depth: usize,
+        items: &mut Vec<Item>,
+    ) -> usize {
+        let open = self.find_body(keyword, end);
+        let head_end = open.unwrap_or_else(|| self.find_semicolon(keyword, end));
+        if let Some(requires) = (keyword..head_end).find(|at| self.text(*at) == sym::REQUIRES) {
+            self.winrt(requires);
+            return self.skip_block(keyword, end);
+        }
+        let head = self
+            .parse(start, head_end, None, Rule::interface_head, "interface", |build, pair| build.interface_head(pair));
+        let (body_end, next) = match open {
+            Some(open) => {
+                // A brace that is never closed takes the rest.
+                let close = self.brackets.close_of(open).unwrap_or(end).min(end);
+                (close, (close + 1).min(end))
+            }
+            None => (head_end, (head_end + 1).min(end)),
+        };
+        let body = open.map(|open| {
+            let nested_in_interface = scope == Scope::Interface;
+            if nested_in_interface && !self.brackets.is_damaged(0, self.tokens.len()) {
+                let span = self.span(keyword, keyword + 2);
+                self.report(
+                    Diagnostic::error("nested-interface", "an interface inside an interface")
+                        .label(span, "")
+                        .help("close the outer interface with `}` first"),
+                );
+            }
+            self.scope_items(open, body_end, Scope::Interface, depth)
+        });
+        let span = self.span(start, next);
+        match head {
+            Ok(mut interface) => {
+                interface.items = body;
+                interface.span = span;
+                items.push(Item::Interface(interface));
+            }
+            Err(failure) => {
+                self.failed(*failure, start, keyword, head_end, items);
+                if self.is_ident(keyword + 1) {
+                    let name = self.spelling(keyword + 1).to_owned();
+                    self.session.poisoned.insert(name);
+                }
+            }
+        }
+        next
+    }
+
+    fn scope_items(&mut self, open: usize, close: usize, scope: Scope, depth: usize) -> Vec<Item> {
+        if depth >= MAX_SCOPES {
+            let span = self.span(open, open + 1);
+            self.report(Diagnostic::error("nested-too-deeply", "declarations are nested too deeply").label(span, ""));
+            return Vec::new();
+        }
+        self.items(open + 1, close, scope, depth + 1)
+    }
+
+    fn library(&mut self, start: usize, keyword: usize, end: usize, depth: usize, items: &mut Vec<Item>) -> usize {
+        let Some(open) = self.find_body(keyword, end) else {
+            return self.simple(start, keyword, end, items);
+        };
+        let head = self.parse(start, open, None, Rule::skipped_head, "library", |build, pair| build.skipped_head(pair));
+        let close = self.brackets.close_of(open).unwrap_or(end).min(end);
+        let next = (close + 1).min(end);
+        let body = self.scope_items(open, close, Scope::Library, depth);
+        let span = self.span(start, next);
+        match head {
+            Ok(head) => items.push(Item::Library(Library { attrs: head.attrs, name: head.name, items: body, span })),
+            Err(failure) => self.failed(*failure, start, keyword, open, items),
+        }
+        next
+    }
+
+    /// `dispinterface`, `coclass` and `module`, whose bodies do not matter.
+    fn skipped(&mut self, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
+        let open = self.find_body(keyword, end);
+        let head_end = open.unwrap_or_else(|| self.find_semicolon(keyword, end));
+        // Some write a base behind the name; like the body it does not matter.
+        let colon = (keyword..head_end).find(|at| self.text(*at) == sym::COLON);
+        let name_end = colon.unwrap_or(head_end);
+        let next = match open {
+            Some(open) => self.brackets.close_of(open).map_or(end, |close| (close + 1).min(end)),
+            None => (head_end + 1).min(end),
+        };
+        let what = "declaration";
+        let head = self.parse(start, name_end, None, Rule::skipped_head, what, |build, pair| build.skipped_head(pair));
+        match head {
+            Ok(mut head) => {
+                head.span = self.span(start, next);
+                items.push(match self.text(keyword) {
+                    sym::COCLASS => Item::Coclass(head),
+                    sym::MODULE => Item::Module(head),
+                    _ => Item::Dispinterface(head),
+                });
+            }
+            Err(failure) => self.failed(*failure, start, keyword, head_end, items),
+        }
+        next
+    }
+
+    /// A declaration that ends with a semicolon.
+    fn simple(&mut self, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
+        let statement = self.statement(keyword, end);
+        let rule = self.rule_of(keyword, statement.end);
+        let what = match rule {
+            Rule::typedef_item => "typedef",
+            Rule::const_item => "constant",
+            Rule::type_item => "type",
+            _ => "operation",
+        };
+        let extra = statement.missing_semicolon.then_some(sym::SEMI);
+        let parsed = self.parse(start, statement.end, extra, rule, what, |build, pair| build.items(pair));
+        match parsed {
+            Ok(parsed) => {
+                items.extend(parsed);
+                if statement.missing_semicolon {
+                    let last = self.span(statement.end.saturating_sub(1), statement.end);
+                    self.report(
+                        Diagnostic::error("missing-semicolon", format!("missing `;` after this {what}"))
+                            .label(last.at_end(), "`;` expected here"),
+                    );
+                }
+            }
+            Err(failure) => self.failed(*failure, start, keyword, statement.end, items),
+        }
+        statement.end
+    }
+
+    /// Tells an error and remembers what the declaration would have declared.
+    fn failed(&mut self, failure: Diagnostic, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) {
+        // A bracket that does not match has been told, and the rest is a consequence.
+        if !self.brackets.is_damaged(start, end) {
+            self.report(failure);
+        }
+        let guess = poison::guess(&self.tokens, &self.brackets, start, keyword, end);
+        for index in &guess.names {
+            let name = self.spelling(*index).to_owned();
+            self.session.poisoned.insert(name);
+        }
+        let name =
+            guess.main.map(|index| Ident { name: self.spelling(index).to_owned(), span: self.span(index, index + 1) });
+        let span = self.span(start, end);
+        items.push(Item::Invalid(Invalid { name, is_operation: guess.is_operation, span }));
+    }
+
+    /// Parses `start..end` as `rule` and hands the result to `build`.
+    fn parse<T: Send>(
+        &mut self,
+        start: usize,
+        end: usize,
+        extra: Option<Symbol>,
+        rule: Rule,
+        what: &str,
+        build: impl Fn(&mut Builder<'_>, crate::build::Pair<'_>) -> T + Send,
+    ) -> Result<T, Failure> {
+        if self.brackets.is_damaged(start, end) {
+            return Err(Box::new(Diagnostic::error("syntax-error", "brackets do not match")));
+        }
+        let tokens = self.tokens.get(start..end).unwrap_or_default();
+        let limit = self.session.limits.max_declaration_tokens;
+        if tokens.len() > limit {
+            let diagnostic = Diagnostic::error("declaration-limit", format!("this {what} is too long"));
+            let span = self.span(start, end);
+            return Err(Box::new(diagnostic.label(span, format!("it has more than {limit} tokens"))));
+        }
+        // `a ? b ? c : d : e` is the one nesting that needs no brackets.
+        let is_question = |token: &&Token| token.text == sym::QUESTION;
+        let questions = tokens.iter().filter(is_question).count();
+        if let Some(last) = tokens.iter().filter(is_question).nth(self.session.limits.max_nesting) {
+            let diagnostic = Diagnostic::error("nested-too-deeply", "too many conditional operators");
+            return Err(Box::new(diagnostic.label(last.span, format!("in this {what}"))));
+        }
+        let depth = self.brackets.depth(start, end) + questions;
+        let job = Job {
+            piece: Piece::new(tokens, extra, &self.session.interner),
+            docs: &self.docs,
+            limits: &self.session.limits,
+            rule,
+            what,
+        };
+        let (result, diagnostics) = job.run(depth, build)?;
+        self.session.diagnostics.extend(diagnostics);
+        Ok(result)
+    }
+
+    /// Macros that are expressions.
+    fn macros(&mut self, outputs: &[MacroOutput]) -> Vec<MacroConst> {
+        let mut macros = Vec::new();
+        for output in outputs {
+            let value = macro_value(output, &self.session.interner, &self.session.limits);
+            let Some(value) = value else { continue };
+            macros.push(MacroConst {
+                name: Ident { name: self.session.interner.get(output.name).to_owned(), span: output.span },
+                value,
+                doc: output.doc.and_then(|DocId(id)| self.docs.get(id as usize).cloned()),
+            });
+        }
+        macros
+    }
+}
+
+/// The replacement of a macro as an expression, where it is one.
+fn macro_value(output: &MacroOutput, interner: &Interner, limits: &Limits) -> Option<Expr> {
+    let mut nesting = 0usize;
+    let mut questions = 0usize;
+    for token in &output.body {
+        match token.text {
+            sym::LPAREN => nesting += 1,
+            sym::RPAREN => nesting = nesting.checked_sub(1)?,
+            // Cheap proof that it is none.
+            sym::SEMI | sym::LBRACE | sym::LBRACKET | sym::HASH | sym::EQUALS => return None,
+            sym::QUESTION => questions += 1,
+            _ => {}
+        }
+        if nesting + questions > DEEP {
+            return None;
+        }
+    }
+    let piece = Piece::new(&output.body, None, interner);
+    let mut pairs = Grammar::parse(Rule::macro_value, piece.text()).ok()?;
+    let pair = pairs.next()?.into_inner().next()?;
+    let mut builder = Builder::new(&piece, &[], limits);
+    let value = builder.macro_expr(pair);
+    // What is odd about a macro matters where it is used.
+    builder.diagnostics.is_empty().then_some(value)
+}
+
+/// One declaration to be parsed.
+struct Job<'a> {
+    piece: Piece<'a>,
+    docs: &'a [String],
+    limits: &'a Limits,
+    rule: Rule,
+    what: &'a str,
+}
+
+impl Job<'_> {
+    fn run<T: Send>(
+        &self,
+        depth: usize,
+        build: impl Fn(&mut Builder<'_>, crate::build::Pair<'_>) -> T + Send,
+    ) -> Result<(T, Vec<Diagnostic>), Failure> {
+        if depth <= DEEP {
+            return self.run_here(build);
+        }
+        std::thread::scope(|scope| {
+            let worker =
+                std::thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, || self.run_here(build));
+            match worker.map(std::thread::ScopedJoinHandle::join) {
+                Ok(Ok(result)) => result,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                Err(error) => Err(self.no_thread(&error)),
+            }
+        })
+    }
+
+    fn no_thread(&self, error: &std::io::Error) -> Failure {
+        let span = self.piece.span(0, self.piece.text().len());
+        let message = format!("this declaration needs a larger stack, which cannot be had: {error}");
+        Box::new(Diagnostic::error("nested-too-deeply", message).label(span, ""))
+    }
+
+    fn run_here<T>(
+        &self,
+        build: impl Fn(&mut Builder<'_>, crate::build::Pair<'_>) -> T,
+    ) -> Result<(T, Vec<Diagnostic>), Failure> {
+        match Grammar::parse(self.rule, self.piece.text()) {
+            Ok(mut pairs) => {
+                let mut builder = Builder::new(&self.piece, self.docs, self.limits);
+                match pairs.next() {
+                    Some(pair) => {
+                        let result = build(&mut builder, pair);
+                        Ok((result, builder.diagnostics))
+                    }
+                    None => Err(Box::new(Diagnostic::error("syntax-error", "nothing to parse"))),
+                }
+            }
+            Err(error) => Err(Box::new(syntax_error::diagnose(&self.piece, &error, self.what))),
+        }
+    }
+}

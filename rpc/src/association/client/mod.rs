@@ -1,0 +1,379 @@
+//! A client's side of a connection ([MS-RPCE] 3.3.2).
+
+mod bind;
+mod call;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use bytes::{Bytes, BytesMut};
+use msrpc_ndr::{AuthLevel, Body, ByteOrder, Encoding, Fault, Syntax};
+
+use super::{
+    SequenceError, StepDone, StepJob,
+    bind_phase::{BindPhaseError, Reassembly},
+    body::BodySender,
+    fragments::Outbound,
+    framing::{Frame, Input},
+    inbound::Inbound,
+    security::Security,
+};
+use crate::{
+    auth::{AuthError, SecurityContext},
+    pdu::{BindFeatures, BindNak, MUST_RECV_FRAG_SIZE, NakReason, PduError, PduType, RejectReason, SyntaxId},
+};
+
+/// How a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClientConfig {
+    /// Byte order of what is sent. NDR64 is proposed in little-endian only.
+    pub order: ByteOrder,
+    /// Largest fragment sent, and offered to receive.
+    pub max_frag: u16,
+    /// Features to be negotiated.
+    pub features: BindFeatures,
+    /// Whether to have several calls in flight, if the server allows it.
+    pub multiplexed: bool,
+    /// Whether to negotiate header signing.
+    pub header_signing: bool,
+    /// Octets of a response that are held back until it is complete; what is larger is streamed.
+    pub stream_from: usize,
+    /// Octets of a streamed response that wait for their reader; then the connection is not read
+    /// any further.
+    pub stream_bound: usize,
+}
+
+impl Default for ClientConfig {
+    fn default() -> Self {
+        Self {
+            order: ByteOrder::Little,
+            max_frag: 5840,
+            features: BindFeatures::KEEP_CONNECTION_ON_ORPHAN,
+            multiplexed: true,
+            header_signing: true,
+            stream_from: 1 << 20,
+            stream_bound: 1 << 20,
+        }
+    }
+}
+
+/// An interface that a client wants to call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    /// The interface.
+    pub interface: SyntaxId,
+    /// The transfer syntaxes that it can be called in.
+    pub syntaxes: Vec<Syntax>,
+}
+
+impl Proposal {
+    /// An interface in both transfer syntaxes.
+    pub fn new(interface: impl Into<SyntaxId>) -> Self {
+        Self { interface: interface.into(), syntaxes: vec![Syntax::Ndr, Syntax::Ndr64] }
+    }
+}
+
+/// The security that a client asks for.
+pub struct ClientSecurity {
+    /// The provider's side.
+    pub context: Box<dyn SecurityContext>,
+    /// The level.
+    pub level: AuthLevel,
+}
+
+impl std::fmt::Debug for ClientSecurity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ClientSecurity({}, {:?})", self.context.auth_type(), self.level)
+    }
+}
+
+/// A presentation context that the server accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BoundContext {
+    /// What requests name it by.
+    pub id: u16,
+    /// The interface.
+    pub interface: SyntaxId,
+    /// How stubs are marshalled.
+    pub encoding: Encoding,
+}
+
+/// What a client's connection has to say.
+#[derive(Debug)]
+pub enum ClientEvent {
+    /// A bind or alter_context has succeeded: one outcome per proposal. Security is established.
+    Negotiated(Vec<Result<BoundContext, RejectReason>>),
+    /// An alter_context was answered with a fault; the connection goes on.
+    AlterRefused(Fault),
+    /// A step of authentication that may wait; its result goes to
+    /// [`ClientAssociation::authenticated`].
+    Authenticate(StepJob),
+    /// A response; large ones are still growing.
+    Response {
+        /// The call.
+        call_id: u32,
+        /// The byte order that the server marshalled it in, which is its own choice.
+        order: ByteOrder,
+        /// The response's stub.
+        body: Body,
+    },
+    /// A call ended in a fault.
+    Fault {
+        /// The call.
+        call_id: u32,
+        /// The fault.
+        fault: Fault,
+        /// Extended error information as it came ([MS-EERR]).
+        extended_error: Bytes,
+    },
+    /// The server wants the connection to end; calls in flight are still answered.
+    Shutdown,
+}
+
+/// Why a client's connection ended, or never came to be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// The server sent octets that are no PDU.
+    #[error("the server does not speak RPC here: {0}")]
+    Pdu(#[from] PduError),
+    /// The server sent PDUs out of order.
+    #[error("the server breaks the protocol: {0}")]
+    Sequence(#[from] SequenceError),
+    /// The server refuses the bind.
+    #[error("the server refuses the bind: {}", .0.reason)]
+    Refused(BindNak),
+    /// The server refuses the authentication.
+    #[error("the server refuses the authentication ({0})")]
+    AuthenticationRefused(Fault),
+    /// The server refuses an alter_context.
+    #[error("the server refuses further interfaces: {0}")]
+    AlterRefused(Fault),
+    /// Authentication failed on this side.
+    #[error("authentication failed: {0}")]
+    Authentication(AuthError),
+    /// A PDU of the server does not verify: it was changed on the way.
+    #[error("a response does not verify: {0}")]
+    Protection(AuthError),
+    /// A call was abandoned half-way, and the server cannot be told.
+    #[error("a call was abandoned while its request was being sent")]
+    Abandoned,
+    /// Called out of order by the program.
+    #[error("the connection is not ready for this")]
+    NotReady,
+}
+
+impl ClientError {
+    /// Whether the server refused the security provider or the credentials.
+    pub fn is_authentication(&self) -> bool {
+        match self {
+            Self::Authentication(_) | Self::AuthenticationRefused(_) => true,
+            Self::Refused(nak) => {
+                matches!(nak.reason, NakReason::AUTH_TYPE_NOT_RECOGNIZED | NakReason::INVALID_CHECKSUM)
+            }
+            _ => false,
+        }
+    }
+}
+
+impl From<BindPhaseError> for ClientError {
+    fn from(error: BindPhaseError) -> Self {
+        match error {
+            BindPhaseError::Pdu(error) => error.into(),
+            BindPhaseError::Sequence(error) => error.into(),
+        }
+    }
+}
+
+/// One connection of a client.
+#[derive(Debug)]
+pub struct ClientAssociation {
+    config: ClientConfig,
+    input: Input,
+    events: VecDeque<ClientEvent>,
+    /// PDUs that are not fragments of requests.
+    control: BytesMut,
+    requests: VecDeque<Outbound>,
+    phase: Phase,
+    reassembly: Reassembly,
+    exchange: Option<bind::Exchange>,
+    security: Option<Security>,
+    /// The security context while a step is run elsewhere.
+    stepping: Option<(u8, AuthLevel)>,
+    security_done: bool,
+    header_signing: bool,
+    contexts: HashMap<u16, BoundContext>,
+    next_context: u16,
+    /// Contexts whose first request has carried a verification trailer.
+    verified: HashSet<u16>,
+    group: u32,
+    features: BindFeatures,
+    multiplexed: bool,
+    max_xmit_frag: u16,
+    calls: HashMap<u32, ClientCall>,
+    last_call_id: u32,
+    /// The call whose response fills its reader's queue.
+    streaming: Option<u32>,
+    close: Option<ClientError>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Unbound,
+    /// A bind or alter_context is under way.
+    Negotiating,
+    Ready,
+}
+
+#[derive(Debug, Default)]
+struct ClientCall {
+    stub: Inbound,
+    /// The byte order of the response, once it has begun.
+    order: Option<ByteOrder>,
+    /// Nobody waits for it any more.
+    abandoned: bool,
+}
+
+impl ClientAssociation {
+    /// A connection that has just been made.
+    pub fn new(config: ClientConfig) -> Self {
+        Self {
+            config,
+            input: Input::default(),
+            events: VecDeque::new(),
+            control: BytesMut::new(),
+            requests: VecDeque::new(),
+            phase: Phase::Unbound,
+            reassembly: Reassembly::default(),
+            exchange: None,
+            security: None,
+            stepping: None,
+            security_done: false,
+            header_signing: false,
+            contexts: HashMap::new(),
+            next_context: 0,
+            verified: HashSet::new(),
+            group: 0,
+            features: BindFeatures::empty(),
+            multiplexed: false,
+            max_xmit_frag: config.max_frag.max(MUST_RECV_FRAG_SIZE),
+            calls: HashMap::new(),
+            last_call_id: 0,
+            streaming: None,
+            close: None,
+        }
+    }
+
+    /// Where received octets go; [`process`](Self::process) follows.
+    pub fn input(&mut self) -> &mut BytesMut {
+        self.input.buffer()
+    }
+
+    /// Processes what has been received, as far as [`wants_input`](Self::wants_input) allows.
+    pub fn process(&mut self) {
+        while self.wants_input() {
+            match self.input.next() {
+                Ok(Some(frame)) => {
+                    if let Err(error) = self.on_frame(frame) {
+                        self.end(error);
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => self.end(error.into()),
+            }
+        }
+    }
+
+    /// Whether more octets can be processed now.
+    pub fn wants_input(&self) -> bool {
+        self.close.is_none() && self.stepping.is_none() && self.full_body().is_none()
+    }
+
+    /// The body that has no room, if that is what keeps the connection from going on.
+    pub fn full_body(&self) -> Option<&BodySender> {
+        self.streaming.and_then(|id| self.calls.get(&id)).and_then(|call| call.stub.full())
+    }
+
+    /// The next thing to be known.
+    pub fn poll_event(&mut self) -> Option<ClientEvent> {
+        self.events.pop_front()
+    }
+
+    /// Why the connection has ended. Calls in flight get no event of their own then.
+    pub fn close_reason(&self) -> Option<&ClientError> {
+        self.close.as_ref()
+    }
+
+    /// The association group that the server put the connection into; 0 before the bind.
+    pub fn group(&self) -> u32 {
+        self.group
+    }
+
+    /// The byte order of what is sent.
+    pub fn order(&self) -> ByteOrder {
+        self.config.order
+    }
+
+    /// Whether headers are signed.
+    pub fn signs_headers(&self) -> bool {
+        self.header_signing
+    }
+
+    /// The features negotiated.
+    pub fn features(&self) -> BindFeatures {
+        self.features
+    }
+
+    /// Largest fragment sent.
+    pub fn max_xmit_frag(&self) -> u16 {
+        self.max_xmit_frag
+    }
+
+    /// Whether several calls may be in flight.
+    pub fn is_multiplexed(&self) -> bool {
+        self.multiplexed
+    }
+
+    /// The number of calls in flight, abandoned ones included.
+    pub fn pending_calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    fn on_frame(&mut self, frame: Frame) -> Result<(), ClientError> {
+        let ptype = frame.header.ptype;
+        if self.reassembly.in_progress() && !matches!(ptype, PduType::BindAck | PduType::AlterContextResp) {
+            return Err(SequenceError::Unexpected(ptype).into());
+        }
+        match ptype {
+            PduType::BindAck | PduType::AlterContextResp => self.on_ack(frame),
+            PduType::BindNak => self.on_nak(frame),
+            PduType::Response => self.on_response(frame),
+            PduType::Fault => self.on_fault(frame),
+            PduType::Shutdown => {
+                self.events.push_back(ClientEvent::Shutdown);
+                Ok(())
+            }
+            _ => Err(SequenceError::Unexpected(ptype).into()),
+        }
+    }
+
+    /// Takes the result of a [`ClientEvent::Authenticate`].
+    pub fn authenticated(&mut self, done: StepDone) {
+        if let Err(error) = self.on_step(done) {
+            self.end(error);
+        }
+        self.process();
+    }
+
+    fn end(&mut self, error: ClientError) {
+        self.close.get_or_insert(error);
+        self.calls.clear();
+        self.requests.clear();
+        self.control.clear();
+    }
+
+    fn next_call_id(&mut self) -> u32 {
+        // Windows refuses numbers above 0x7fffffff ([MS-RPCE] 3.3.3.5.2).
+        self.last_call_id = if self.last_call_id >= 0x7fff_ffff { 1 } else { self.last_call_id + 1 };
+        self.last_call_id
+    }
+}

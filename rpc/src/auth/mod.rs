@@ -1,0 +1,146 @@
+//! Authentication: providers behind one trait, and what they protect.
+//!
+//! - [`SecurityContext`] is what an association talks to: tokens while it binds, protection of PDUs
+//!   afterwards.
+//! - [`ntlm`] is NTLM by itself (authentication service 10), [`spnego`] negotiates between mechanisms
+//!   (service 9); what SPNEGO can negotiate is a [`Mechanism`].
+//! - [`AccountStore`] holds the accounts of a server; [`CredentialsFile`] is one in a file.
+
+mod accounts;
+mod credentials_file;
+mod der;
+mod mechanism;
+pub mod ntlm;
+pub mod spnego;
+
+use msrpc_ndr::{AuthLevel, SessionKey};
+
+pub use accounts::{Account, AccountStore, NtHash};
+pub use credentials_file::{CredentialsFile, CredentialsFileError, LineError, LineProblem};
+pub use mechanism::{Mechanism, Oid};
+
+/// One side of a security context that is being established, and then protects PDUs.
+///
+/// Everything here is synchronous and does no I/O of its own, except that [`step`](Self::step) of a
+/// Kerberos initiator may wait for a KDC: see [`may_block`](Self::may_block).
+pub trait SecurityContext: Send {
+    /// The authentication service number that goes into `auth_type` ([MS-RPCE] 2.2.1.1.7):
+    /// 9 SPNEGO, 10 NTLM, 16 Kerberos.
+    fn auth_type(&self) -> u8;
+
+    /// Whether [`step`](Self::step) may wait for something outside; then it must run on a thread
+    /// that may block.
+    fn may_block(&self) -> bool {
+        false
+    }
+
+    /// Takes the peer's token (empty for an initiator's first step) and gives the next one.
+    ///
+    /// A context that is established takes no further token: the call fails, and the context with it.
+    ///
+    /// # Errors
+    ///
+    /// Says why the peer is refused. The details are for the log, never for the wire.
+    fn step(&mut self, token: &[u8]) -> Result<Step, AuthError>;
+
+    /// Octets of the auth token that protects a PDU at this level.
+    fn token_len(&self, level: AuthLevel, stub_len: usize) -> usize;
+
+    /// Protects a PDU of which `stub` is sealed in place at privacy. `pdu.header` and `pdu.trailer` are
+    /// covered by the signature as the mechanism and header signing say.
+    fn protect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &mut [u8]) -> Result<(), AuthError>;
+
+    /// Verifies a PDU, and unseals `stub` in place at privacy.
+    fn unprotect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &[u8]) -> Result<(), AuthError>;
+
+    /// Says that both sides negotiated header signing ([MS-RPCE] 2.2.2.3, `PFC_SUPPORT_HEADER_SIGN`).
+    /// NTLM covers headers in any case.
+    fn set_header_signing(&mut self, _negotiated: bool) {}
+
+    /// Who the peer is; meaningful for an acceptor whose context is established.
+    fn peer(&self) -> Option<PeerIdentity>;
+
+    /// The session key, once established.
+    fn session_key(&self) -> Option<SessionKey>;
+}
+
+/// The octets of a PDU around its auth token.
+#[derive(Debug)]
+pub struct PduParts<'a> {
+    /// From the start of the common header to the start of the stub.
+    pub header: &'a [u8],
+    /// The stub with its auth padding.
+    pub stub: &'a mut [u8],
+    /// The sec_trailer, without the token.
+    pub trailer: &'a [u8],
+}
+
+/// The outcome of a step.
+#[derive(Debug)]
+pub struct Step {
+    /// The token for the peer; `None` if there is nothing to send.
+    pub token: Option<Vec<u8>>,
+    /// Whether the context is established on this side.
+    pub done: bool,
+}
+
+/// An authenticated account.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PeerIdentity {
+    /// The account's name; `None` for anonymous.
+    pub user: Option<String>,
+    /// Its domain or realm.
+    pub domain: Option<String>,
+    /// SIDs of the account and its groups, where known.
+    pub sids: Vec<String>,
+}
+
+/// Why authentication or protection failed. For the log: a peer is told the same whatever it was.
+///
+/// Names that come from the peer are shown escaped.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AuthError {
+    /// The peer's fault: a token is malformed.
+    #[error("malformed token: {0}")]
+    Malformed(String),
+    /// No such account.
+    #[error("unknown user {0:?}")]
+    UnknownUser(String),
+    /// The proof does not match the account's secret.
+    #[error("wrong password for {0:?}")]
+    WrongPassword(String),
+    /// The password is right and the account disabled.
+    #[error("account {0:?} is disabled")]
+    Disabled(String),
+    /// The peer is anonymous, and that is not allowed here.
+    #[error("anonymous callers are not allowed")]
+    AnonymousRefused,
+    /// The peer authenticates to a service that we are not: a relayed token, or a wrong name.
+    #[error("the token is meant for {0:?}")]
+    WrongTarget(String),
+    /// The token's time is too far from ours.
+    #[error("the token's time is {0} s away from ours")]
+    ClockSkew(u64),
+    /// The messages of the handshake were changed on the way.
+    #[error("the integrity code of the handshake does not match")]
+    Tampered,
+    /// A signature does not match, or comes out of sequence.
+    #[error("signature mismatch")]
+    BadSignature,
+    /// The mechanisms, levels or features offered have nothing in common.
+    #[error("cannot agree: {0}")]
+    Negotiation(String),
+    /// The peer refuses us.
+    #[error("the peer refuses the authentication")]
+    Refused,
+    /// Called out of order, or after a failure.
+    #[error("the security context is not established")]
+    NotEstablished,
+    /// The accounts cannot be looked up; our fault.
+    #[error("account lookup: {0}")]
+    Accounts(String),
+    /// The system gives no random numbers.
+    #[error("no randomness: {0}")]
+    Random(String),
+}

@@ -1,0 +1,98 @@
+//! A bound interface, as generated clients see it.
+
+use std::time::Duration;
+
+use msrpc_ndr::{AssociationId, Body, Channel, ChannelError, Encoding, Interface, Reply, TransportError};
+use uuid::Uuid;
+
+use super::{ConnectError, Connection};
+use crate::association::{BoundContext, Proposal};
+
+/// An interface bound on a connection. Cloning is cheap; clones call at the same time.
+///
+/// Dropping the future of a call cancels it: the server is told so, and its answer is dropped.
+#[derive(Clone, Debug)]
+pub struct BoundChannel {
+    connection: Connection,
+    context: BoundContext,
+    interface: &'static Interface,
+    object: Option<Uuid>,
+    timeout: Option<Duration>,
+}
+
+impl BoundChannel {
+    pub(super) fn new(
+        connection: Connection,
+        context: BoundContext,
+        interface: &'static Interface,
+        object: Option<Uuid>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        Self { connection, context, interface, object, timeout }
+    }
+
+    /// The connection.
+    pub fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Another interface on the same connection.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the server does not have it, or the connection has ended.
+    pub async fn bind(&self, interface: &'static Interface) -> Result<Self, ConnectError> {
+        let outcomes = self.connection.alter(&[Proposal::new(interface)]).await?;
+        self.connection.clone().channel_of(interface, outcomes, self.object, self.timeout)
+    }
+
+    /// The same interface, for calls of an object.
+    pub fn with_object(mut self, object: Option<Uuid>) -> Self {
+        self.object = object;
+        self
+    }
+
+    /// The same interface, for calls that may take so long.
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl Channel for BoundChannel {
+    fn encoding(&self) -> Encoding {
+        self.context.encoding
+    }
+
+    fn association(&self) -> AssociationId {
+        self.connection.id()
+    }
+
+    async fn call(&self, opnum: u16, request: Body) -> Result<Reply, ChannelError> {
+        let call = self.connection.call(self.context.id, opnum, self.object, request);
+        let (body, order) = match self.timeout {
+            None => call.await?,
+            Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
+                let operation = self.interface.operation(opnum).map_or("the call", |operation| operation.name);
+                Err(TransportError::new(format!("{operation} has not been answered within {timeout:?}")).into())
+            })?,
+        };
+        let encoding = Encoding::new(self.context.encoding.syntax(), order)
+            .ok_or_else(|| TransportError::new("the server answers in big-endian NDR64, which does not exist"))?;
+        Ok(Reply { body, encoding })
+    }
+}
+
+impl Connection {
+    pub(super) fn channel_of(
+        self,
+        interface: &'static Interface,
+        outcomes: Vec<Result<BoundContext, crate::pdu::RejectReason>>,
+        object: Option<Uuid>,
+        timeout: Option<Duration>,
+    ) -> Result<BoundChannel, ConnectError> {
+        let outcome = outcomes.into_iter().next().unwrap_or(Err(crate::pdu::RejectReason::NOT_SPECIFIED));
+        let context = outcome.map_err(|reason| ConnectError::refused(interface.name, reason))?;
+        Ok(BoundChannel::new(self, context, interface, object, timeout))
+    }
+}

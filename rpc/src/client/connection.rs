@@ -1,0 +1,485 @@
+//! One connection of a client: the state machine, a stream, and the calls in flight.
+//!
+//! A task drives the connection. Callers write their requests themselves where the stream takes
+//! them at once, so that a call costs one change of task.
+
+use std::{
+    collections::HashMap,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+use bytes::{Buf, BytesMut};
+use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
+use tokio::{
+    io::AsyncReadExt,
+    sync::{Mutex as AsyncMutex, oneshot},
+};
+use uuid::Uuid;
+
+use super::ConnectError;
+use crate::{
+    association::{
+        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepDone,
+        StepJob,
+    },
+    pdu::RejectReason,
+    transport::Stream,
+};
+
+/// Octets that are prepared for sending at a time.
+const OUTPUT: usize = 64 << 10;
+
+/// Octets that are read at a time.
+const INPUT: usize = 16 << 10;
+
+/// Octets of a streamed request that wait to be sent before its body is asked for more.
+const REQUEST_BOUND: usize = 256 << 10;
+
+/// A response and the byte order that it came in.
+pub(super) type Answer = (Body, ByteOrder);
+pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
+
+/// A connection to a server. Cloning is cheap; the connection closes with the last clone.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    handle: Arc<Handle>,
+}
+
+#[derive(Debug)]
+struct Handle {
+    shared: Arc<Shared>,
+    id: AssociationId,
+    /// One negotiation at a time.
+    negotiating: AsyncMutex<()>,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.shared.with(|inner| {
+            inner.unused = true;
+            inner.woken.extend(inner.driver.clone());
+        });
+    }
+}
+
+struct Shared {
+    inner: Mutex<Inner>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+struct Inner {
+    association: ClientAssociation,
+    stream: Pin<Box<dyn Stream>>,
+    output: BytesMut,
+    driver: Option<Waker>,
+    calls: HashMap<u32, Slot>,
+    negotiation: Option<oneshot::Sender<Result<Outcomes, ClientError>>>,
+    /// Why there is nothing more to come.
+    ended: Option<TransportError>,
+    /// Why the connection could not be bound, for who waits for that.
+    refused: Option<ClientError>,
+    /// Nobody holds the connection any more.
+    unused: bool,
+    steps: Vec<StepJob>,
+    /// Who is to be woken once the lock is released.
+    woken: Vec<Waker>,
+}
+
+/// A call in flight.
+#[derive(Default)]
+struct Slot {
+    outcome: Option<Result<Answer, ChannelError>>,
+    waker: Option<Waker>,
+    /// Its request waits for room.
+    sending: bool,
+}
+
+impl Shared {
+    /// Works under the lock, and wakes whom that concerns behind it.
+    fn with<T>(&self, work: impl FnOnce(&mut Inner) -> T) -> T {
+        let mut inner = self.lock();
+        let result = work(&mut inner);
+        let woken = std::mem::take(&mut inner.woken);
+        drop(inner);
+        woken.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Connection {
+    /// Opens a connection: binds `proposals`, and authenticates.
+    pub(super) async fn open(
+        config: ClientConfig,
+        stream: impl Stream,
+        group: u32,
+        proposals: &[Proposal],
+        security: Option<ClientSecurity>,
+    ) -> Result<(Self, Outcomes), ConnectError> {
+        let mut association = ClientAssociation::new(config);
+        association.bind(group, proposals, security)?;
+        let (sender, receiver) = oneshot::channel();
+        let inner = Inner {
+            association,
+            stream: Box::pin(stream),
+            output: BytesMut::new(),
+            driver: None,
+            calls: HashMap::new(),
+            negotiation: Some(sender),
+            ended: None,
+            refused: None,
+            unused: false,
+            steps: Vec::new(),
+            woken: Vec::new(),
+        };
+        let shared = Arc::new(Shared { inner: Mutex::new(inner) });
+        let handle =
+            Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: AsyncMutex::new(()) };
+        let connection = Self { handle: Arc::new(handle) };
+        tokio::spawn(drive(shared));
+        let outcomes = connection.negotiated(receiver).await?;
+        Ok((connection, outcomes))
+    }
+
+    /// Identifies the connection, for context handles.
+    pub fn id(&self) -> AssociationId {
+        self.handle.id
+    }
+
+    /// The association group that the server put the connection into, for others to join.
+    pub fn group(&self) -> u32 {
+        self.handle.shared.lock().association.group()
+    }
+
+    /// Looks at the state of the connection.
+    pub fn inspect<T>(&self, look: impl FnOnce(&ClientAssociation) -> T) -> T {
+        look(&self.handle.shared.lock().association)
+    }
+
+    /// Proposes further interfaces.
+    pub(super) async fn alter(&self, proposals: &[Proposal]) -> Result<Outcomes, ConnectError> {
+        let _turn = self.handle.negotiating.lock().await;
+        let receiver = self.handle.shared.with(|inner| {
+            if let Some(ended) = &inner.ended {
+                return Err(ConnectError::from(ended.clone()));
+            }
+            inner.association.alter(proposals)?;
+            let (sender, receiver) = oneshot::channel();
+            inner.negotiation = Some(sender);
+            inner.flush();
+            Ok(receiver)
+        })?;
+        self.negotiated(receiver).await
+    }
+
+    async fn negotiated(
+        &self,
+        receiver: oneshot::Receiver<Result<Outcomes, ClientError>>,
+    ) -> Result<Outcomes, ConnectError> {
+        match receiver.await {
+            Ok(result) => Ok(result?),
+            Err(_) => {
+                let ended = self.handle.shared.lock().ended.clone();
+                Err(ended.unwrap_or_else(|| TransportError::new("the connection has ended")).into())
+            }
+        }
+    }
+
+    /// Makes a call.
+    pub(super) async fn call(
+        &self,
+        context: u16,
+        opnum: u16,
+        object: Option<Uuid>,
+        request: Body,
+    ) -> Result<Answer, ChannelError> {
+        let shared = &self.handle.shared;
+        let mut request = Some(request);
+        let mut pending = shared.with(|inner| {
+            if let Some(ended) = &inner.ended {
+                return Err(ended.clone());
+            }
+            let not_bound = |error| TransportError::with_source("the call cannot be made", error);
+            let call_id = inner.association.request(context, opnum, object).map_err(not_bound)?;
+            inner.calls.insert(call_id, Slot::default());
+            if let Some(request) = request.take_if(|request| request.is_complete()) {
+                inner.push_all(call_id, request);
+            }
+            Ok(PendingCall { connection: self, call_id: Some(call_id) })
+        })?;
+        let Some(call_id) = pending.call_id else { return Err(TransportError::new("no call").into()) };
+        // While a request still grows, a fault may come.
+        let outcome = poll_fn(|cx| {
+            let sent = |body: &mut Body| shared.with(|inner| inner.poll_request(call_id, body, cx));
+            if request.as_mut().is_some_and(sent) {
+                request = None;
+            }
+            shared.with(|inner| inner.poll_outcome(call_id, cx))
+        })
+        .await;
+        pending.call_id = None;
+        outcome
+    }
+}
+
+/// Gives the call up when it is dropped.
+struct PendingCall<'a> {
+    connection: &'a Connection,
+    call_id: Option<u32>,
+}
+
+impl Drop for PendingCall<'_> {
+    fn drop(&mut self) {
+        let Some(call_id) = self.call_id else { return };
+        self.connection.handle.shared.with(|inner| {
+            inner.calls.remove(&call_id);
+            inner.association.abandon(call_id);
+            inner.flush();
+        });
+    }
+}
+
+impl Inner {
+    /// Adds a body that is complete.
+    fn push_all(&mut self, call_id: u32, mut body: Body) {
+        let cx = &mut Context::from_waker(Waker::noop());
+        while let Poll::Ready(Some(Ok(chunk))) = body.poll_next(cx) {
+            self.association.push(call_id, chunk);
+        }
+        self.association.finish(call_id);
+        self.flush();
+    }
+
+    /// Sends more of a body that still grows; true once nothing more is to be sent.
+    fn poll_request(&mut self, call_id: u32, body: &mut Body, cx: &mut Context<'_>) -> bool {
+        loop {
+            if self.calls.get(&call_id).is_none_or(|slot| slot.outcome.is_some()) {
+                return true;
+            }
+            if self.association.buffered(call_id) >= REQUEST_BOUND {
+                self.flush();
+                if self.association.buffered(call_id) >= REQUEST_BOUND {
+                    if let Some(slot) = self.calls.get_mut(&call_id) {
+                        slot.sending = true;
+                    }
+                    return false;
+                }
+            }
+            match body.poll_next(cx) {
+                Poll::Ready(Some(Ok(chunk))) => self.association.push(call_id, chunk),
+                Poll::Ready(Some(Err(error))) => {
+                    self.association.abandon(call_id);
+                    self.flush();
+                    if let Some(slot) = self.calls.get_mut(&call_id) {
+                        slot.outcome = Some(Err(error.into()));
+                    }
+                    return true;
+                }
+                Poll::Ready(None) => {
+                    self.association.finish(call_id);
+                    self.flush();
+                    return true;
+                }
+                Poll::Pending => {
+                    self.flush();
+                    return false;
+                }
+            }
+        }
+    }
+
+    fn poll_outcome(&mut self, call_id: u32, cx: &mut Context<'_>) -> Poll<Result<Answer, ChannelError>> {
+        let Some(slot) = self.calls.get_mut(&call_id) else {
+            let ended = self.ended.clone();
+            return Poll::Ready(Err(ended.unwrap_or_else(|| TransportError::new("the call is lost")).into()));
+        };
+        if let Some(outcome) = slot.outcome.take() {
+            self.calls.remove(&call_id);
+            return Poll::Ready(outcome);
+        }
+        match &mut slot.waker {
+            Some(waker) if waker.will_wake(cx.waker()) => {}
+            waker => *waker = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Sends from a caller what the stream takes at once; the driver does the rest.
+    fn flush(&mut self) {
+        let Some(driver) = self.driver.clone() else { return };
+        let failed = self.poll_write(&mut Context::from_waker(&driver)).is_err();
+        if failed || self.association.close_reason().is_some() {
+            self.woken.push(driver);
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let mut progress = false;
+        loop {
+            self.association.transmit(&mut self.output, OUTPUT);
+            if self.output.is_empty() {
+                // Some streams hold octets back, and go on with them here.
+                let Poll::Ready(Err(error)) = self.stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                return Err(error);
+            }
+            match self.stream.as_mut().poll_write(cx, &self.output) {
+                Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
+                Poll::Ready(Ok(len)) => {
+                    self.output.advance(len);
+                    progress = true;
+                }
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Pending => return Ok(progress),
+            }
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.association.wants_input() {
+            return Poll::Pending;
+        }
+        let buffer = self.association.input();
+        buffer.reserve(INPUT);
+        pin!(self.stream.read_buf(buffer)).poll(cx)
+    }
+
+    fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
+        match &mut self.driver {
+            Some(driver) if driver.will_wake(cx.waker()) => {}
+            driver => *driver = Some(cx.waker().clone()),
+        }
+        loop {
+            let mut progress = false;
+            self.association.process();
+            self.take_events();
+            if let Some(job) = self.steps.pop() {
+                return Poll::Ready(Drive::Step(job));
+            }
+            progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
+            match self.poll_write(cx) {
+                Ok(true) => {
+                    progress = true;
+                    self.wake_senders();
+                }
+                Ok(false) => {}
+                Err(error) => return self.end(TransportError::with_source("sending failed", error)),
+            }
+            if let Some(reason) = self.association.close_reason().cloned() {
+                self.refused = Some(reason.clone());
+                return self.end(TransportError::with_source("the connection has ended", reason));
+            }
+            if self.unused {
+                return self.end(TransportError::new("the connection has been closed"));
+            }
+            match self.poll_read(cx) {
+                Poll::Ready(Ok(0)) => return self.end(TransportError::new("the server closed the connection")),
+                Poll::Ready(Ok(_)) => progress = true,
+                Poll::Ready(Err(error)) => return self.end(TransportError::with_source("receiving failed", error)),
+                Poll::Pending => {}
+            }
+            if !progress {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    fn take_events(&mut self) {
+        while let Some(event) = self.association.poll_event() {
+            match event {
+                ClientEvent::Negotiated(outcomes) => {
+                    if let Some(sender) = self.negotiation.take() {
+                        let _ = sender.send(Ok(outcomes));
+                    }
+                }
+                ClientEvent::AlterRefused(fault) => {
+                    if let Some(sender) = self.negotiation.take() {
+                        let _ = sender.send(Err(ClientError::AlterRefused(fault)));
+                    }
+                }
+                ClientEvent::Authenticate(job) => self.steps.push(job),
+                ClientEvent::Response { call_id, order, body } => {
+                    self.settle(call_id, Ok((body, order)));
+                }
+                ClientEvent::Fault { call_id, fault, extended_error } => {
+                    if !extended_error.is_empty() {
+                        tracing::debug!(call_id, %fault, octets = extended_error.len(), "extended error information");
+                    }
+                    self.settle(call_id, Err(ChannelError::Fault(fault)));
+                }
+                ClientEvent::Shutdown => tracing::debug!("the server shuts down"),
+            }
+        }
+    }
+
+    fn settle(&mut self, call_id: u32, outcome: Result<Answer, ChannelError>) {
+        if let Some(slot) = self.calls.get_mut(&call_id) {
+            slot.outcome = Some(outcome);
+            self.woken.extend(slot.waker.take());
+        }
+    }
+
+    /// Wakes callers that wait for room for their requests.
+    fn wake_senders(&mut self) {
+        for slot in self.calls.values_mut() {
+            if std::mem::take(&mut slot.sending) {
+                self.woken.extend(slot.waker.take());
+            }
+        }
+    }
+
+    fn end(&mut self, reason: TransportError) -> Poll<Drive> {
+        // Who waits for a bind learns of the refusal itself; others of the end.
+        if let (Some(sender), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
+            let _ = sender.send(Err(refused));
+        }
+        for slot in self.calls.values_mut().filter(|slot| slot.outcome.is_none()) {
+            slot.outcome = Some(Err(reason.clone().into()));
+            self.woken.extend(slot.waker.take());
+        }
+        self.ended = Some(reason);
+        Poll::Ready(Drive::End)
+    }
+}
+
+enum Drive {
+    Step(StepJob),
+    End,
+}
+
+async fn drive(shared: Arc<Shared>) {
+    loop {
+        match poll_fn(|cx| shared.with(|inner| inner.poll_drive(cx))).await {
+            Drive::End => break,
+            Drive::Step(job) => {
+                let done: Result<StepDone, _> = tokio::task::spawn_blocking(move || job.run()).await;
+                let failed = shared.with(|inner| match done {
+                    Ok(done) => {
+                        inner.association.authenticated(done);
+                        false
+                    }
+                    Err(_panic) => {
+                        let _ = inner.end(TransportError::new("the security provider failed"));
+                        true
+                    }
+                });
+                if failed {
+                    break;
+                }
+            }
+        }
+    }
+    // Whoever still holds the connection finds out; the stream is closed for the server.
+    let _ = poll_fn(|cx| shared.with(|inner| inner.stream.as_mut().poll_shutdown(cx))).await;
+}

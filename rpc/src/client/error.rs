@@ -1,0 +1,110 @@
+//! What can be wrong between a string binding and a bound interface.
+
+use std::time::Duration;
+
+use msrpc_ndr::TransportError;
+
+use crate::{
+    association::ClientError,
+    binding::Protocol,
+    epm::MapError,
+    pdu::{NakReason, RejectReason},
+    transport::tcp::TcpError,
+};
+
+/// Why a client could not connect.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The host cannot be reached.
+    #[error(transparent)]
+    Tcp(#[from] TcpError),
+    /// The pipe cannot be opened.
+    #[cfg(feature = "smb")]
+    #[error(transparent)]
+    Smb(#[from] crate::transport::smb::SmbError),
+    /// Nobody listens at a local endpoint, or one may not talk to it.
+    #[error("the local endpoint {endpoint:?} cannot be reached: {error}")]
+    Local {
+        /// The endpoint.
+        endpoint: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// The binding has no port, and the endpoint mapper has no answer.
+    #[error("{host:?} does not say at which port {interface} is (asked on port {port}): {error}")]
+    Mapper {
+        /// The host.
+        host: String,
+        /// The mapper's port.
+        port: u16,
+        /// The interface's name.
+        interface: &'static str,
+        /// What is wrong.
+        error: Box<MapError>,
+    },
+    /// The binding names no endpoint, and there is no mapper to ask for one.
+    #[error("the binding names no endpoint, and there is nobody to ask for one")]
+    NoEndpoint,
+    /// The endpoint is no port.
+    #[error("{0:?} is no TCP port")]
+    BadEndpoint(String),
+    /// The protocol cannot be spoken.
+    #[error("there is no client for {0}")]
+    Protocol(Protocol),
+    /// The binding asks for protection, but there are no credentials.
+    #[error("the binding asks for authentication, but there are no credentials")]
+    NoCredentials,
+    /// The server refuses the credentials, or has no such provider.
+    #[error("{0}: check user, password and domain, and whether the server knows the security provider")]
+    Authentication(ClientError),
+    /// The server does not have the interface.
+    #[error("the server does not offer {interface} here: check the port, or ask the endpoint mapper")]
+    UnknownInterface {
+        /// The interface's name.
+        interface: &'static str,
+    },
+    /// The server refuses the interface for another reason.
+    #[error("the server refuses {interface} (reason {})", .reason.0)]
+    InterfaceRefused {
+        /// The interface's name.
+        interface: &'static str,
+        /// The server's reason.
+        reason: RejectReason,
+    },
+    /// The server refuses the bind, or does not speak RPC.
+    #[error(transparent)]
+    Association(ClientError),
+    /// The connection broke.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The server accepts the connection and then says nothing.
+    #[error("the server does not answer the bind within {0:?}")]
+    BindTimeout(Duration),
+}
+
+impl From<ClientError> for ConnectError {
+    fn from(error: ClientError) -> Self {
+        if error.is_authentication() { Self::Authentication(error) } else { Self::Association(error) }
+    }
+}
+
+impl ConnectError {
+    pub(super) fn refused(interface: &'static str, reason: RejectReason) -> Self {
+        if reason == RejectReason::ABSTRACT_SYNTAX {
+            Self::UnknownInterface { interface }
+        } else {
+            Self::InterfaceRefused { interface, reason }
+        }
+    }
+
+    /// The server's reason, if it refused the bind.
+    pub fn nak(&self) -> Option<NakReason> {
+        match self {
+            Self::Authentication(ClientError::Refused(nak)) | Self::Association(ClientError::Refused(nak)) => {
+                Some(nak.reason)
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! RPC servers and clients of ours, and the peers that they are tried against.
+//!
+//! - [`interfaces`]: the test interfaces, generated from `tests/idl`.
+//! - [`cluster`], [`trial`], [`clock`]: implementations of servers; [`node`] runs them.
+//! - [`observe`]: what calls reached a server, and how.
+//! - [`client`]: clients of ours with credentials.
+//! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
+//! - [`programs`]: other people's programs; [`smbtorture`], [`samba`], [`impacket`], [`tshark`]
+//!   run them.
+//!
+//! Ports and addresses are free ones, files are in temporary folders, and what a test starts ends
+//! with it: tests run beside each other.
+
+pub mod client;
+pub mod clock;
+pub mod cluster;
+pub mod impacket;
+pub mod node;
+pub mod observe;
+pub mod pcap;
+pub mod programs;
+pub mod proxy;
+pub mod samba;
+pub mod smbtorture;
+pub mod trial;
+pub mod tshark;
+
+/// The interfaces in `tests/idl`.
+#[allow(clippy::all, unreachable_pub)]
+pub mod interfaces {
+    include!(concat!(env!("OUT_DIR"), "/midl.rs"));
+}
