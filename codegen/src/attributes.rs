@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use midlc_parser::{
-    ast::{Attribute, Deriv, Field, File, Item, Operation, TypeKind, TypeSpec},
+    ast::{Attribute, Deriv, Field, File, Item, Operation, Skipped, TypeKind, TypeSpec},
     diag::Diagnostic,
 };
+
+use crate::resolve::NOT_GENERATED;
 
 /// Sets of places, as bits.
 type Places = u16;
@@ -17,17 +19,20 @@ const PARAMETER: Places = 1 << 3;
 const OPERATION: Places = 1 << 4;
 /// Libraries, coclasses, dispinterfaces and modules.
 const LIBRARY: Places = 1 << 5;
+/// The constants of an enumeration.
+const ENUMERATOR: Places = 1 << 6;
 const VALUE: Places = MEMBER | PARAMETER;
 const ANYWHERE: Places = Places::MAX;
 
 /// The places in words.
-const WORDS: [(Places, &str, &str); 6] = [
+const WORDS: [(Places, &str, &str); 7] = [
     (INTERFACE, "an interface", "interfaces"),
     (TYPE, "a type", "types"),
     (MEMBER, "a member", "members"),
     (PARAMETER, "a parameter", "parameters"),
     (OPERATION, "an operation", "operations"),
     (LIBRARY, "a library or what it holds", "libraries"),
+    (ENUMERATOR, "a constant of an enumeration", "constants of enumerations"),
 ];
 
 /// Every attribute and its places, in alphabetical order. ACF files have some that stand here
@@ -84,7 +89,7 @@ const TABLE: &[(&str, Places)] = &[
     ("helpstringcontext", ANYWHERE),
     ("helpstringdll", LIBRARY),
     ("hidden", ANYWHERE),
-    ("id", MEMBER | OPERATION | PARAMETER),
+    ("id", MEMBER | OPERATION | PARAMETER | ENUMERATOR),
     ("idempotent", OPERATION),
     ("ignore", VALUE),
     ("iid_is", VALUE),
@@ -137,13 +142,14 @@ const TABLE: &[(&str, Places)] = &[
     ("retval", PARAMETER),
     ("size_is", VALUE),
     ("source", MEMBER | INTERFACE | OPERATION | LIBRARY),
-    ("strict_context_handle", INTERFACE | PARAMETER),
+    ("strict_context_handle", INTERFACE | TYPE | PARAMETER | OPERATION),
     ("string", TYPE | VALUE | OPERATION),
     ("switch_is", VALUE),
     ("switch_type", TYPE | VALUE),
+    ("system_handle", TYPE | VALUE),
     ("threading", LIBRARY),
     ("transmit_as", TYPE),
-    ("type_strict_context_handle", INTERFACE),
+    ("type_strict_context_handle", INTERFACE | TYPE | PARAMETER | OPERATION),
     ("uidefault", MEMBER | OPERATION),
     ("unique", TYPE | VALUE | OPERATION),
     ("user_marshal", TYPE),
@@ -181,6 +187,7 @@ impl Checker<'_> {
                 }
                 Item::Dispinterface(skipped) | Item::Coclass(skipped) | Item::Module(skipped) => {
                     self.attributes(&skipped.attrs, LIBRARY);
+                    self.skipped(skipped);
                 }
                 Item::Library(library) => {
                     self.attributes(&library.attrs, LIBRARY);
@@ -203,6 +210,24 @@ impl Checker<'_> {
         }
     }
 
+    /// What is read and not generated is told once for each kind.
+    fn skipped(&mut self, skipped: &Skipped) {
+        if !skipped.has_body || !self.told.insert((skipped.keyword.clone(), 0)) {
+            return;
+        }
+        let consequence = match skipped.keyword.as_str() {
+            "dispinterface" => "it is called through IDispatch::Invoke, and has no methods on the wire",
+            "coclass" => "a class is what a server registers under a CLSID; nothing of it travels",
+            _ => "it describes the functions of a DLL, which are no remote operations",
+        };
+        let what = format!("no Rust is generated for {} {}", skipped.keyword, skipped.name.name);
+        self.diagnostics.push(
+            Diagnostic::warning(NOT_GENERATED, what)
+                .label(skipped.name.span, consequence)
+                .note(format!("that goes for every {} of this file", skipped.keyword)),
+        );
+    }
+
     fn operation(&mut self, operation: &Operation) {
         self.attributes(&operation.attrs, OPERATION);
         for param in &operation.params {
@@ -222,7 +247,12 @@ impl Checker<'_> {
                 let arms = def.body.iter().flatten();
                 arms.filter_map(|arm| arm.field.as_ref()).for_each(|field| self.field(field));
             }
-            TypeKind::Enum(def) => self.attributes(&def.attrs, TYPE),
+            TypeKind::Enum(def) => {
+                self.attributes(&def.attrs, TYPE);
+                for enumerator in def.body.iter().flatten() {
+                    self.attributes(&enumerator.attrs, ENUMERATOR);
+                }
+            }
             _ => {}
         }
     }

@@ -1,7 +1,7 @@
 //! For a `build.rs`.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
 };
 
@@ -36,6 +36,7 @@ pub struct Builder {
     defines: Vec<(String, String)>,
     extern_paths: Vec<(String, String)>,
     overlays: Vec<(String, PathBuf)>,
+    acf: Option<PathBuf>,
     out_dir: Option<PathBuf>,
     options: EmitOptions,
 }
@@ -68,6 +69,13 @@ impl Builder {
     /// Gives the overlay of an IDL file, where it is not `<file>.overlay.toml` beside it.
     pub fn overlay(mut self, file: impl Into<String>, overlay: impl Into<PathBuf>) -> Self {
         self.overlays.push((file.into(), overlay.into()));
+        self
+    }
+
+    /// Names the attribute configuration file. Without, it is the one beside an IDL file and of its
+    /// name, if there is one.
+    pub fn acf(mut self, path: impl Into<PathBuf>) -> Self {
+        self.acf = Some(path.into());
         self
     }
 
@@ -107,7 +115,7 @@ impl Builder {
     /// # Errors
     ///
     /// The messages of the compiler, as text, and errors of reading and writing.
-    pub fn compile<P: AsRef<Path>>(self, files: impl IntoIterator<Item = P>) -> io::Result<()> {
+    pub fn compile<P: AsRef<Path>>(self, files: impl IntoIterator<Item = P>) -> Result<(), BuildError> {
         let out_dir = match &self.out_dir {
             Some(folder) => folder.clone(),
             None => std::env::var_os("OUT_DIR")
@@ -120,6 +128,10 @@ impl Builder {
         }
         for (file, path) in &self.extern_paths {
             compiler.extern_path(file, path);
+        }
+        if let Some(path) = &self.acf {
+            println!("cargo::rerun-if-changed={}", path.display());
+            compiler.acf(path);
         }
         for (file, path) in &self.overlays {
             println!("cargo::rerun-if-changed={}", path.display());
@@ -134,7 +146,7 @@ impl Builder {
         }
         let messages = compilation.render(false);
         if !compilation.is_ok() {
-            return Err(io::Error::other(format!("MIDL does not compile\n{messages}")));
+            return Err(BuildError::Messages(messages));
         }
         for line in compilation.warning_lines() {
             println!("cargo::warning={line}");
@@ -154,7 +166,36 @@ impl Builder {
                 path.display().to_string()
             ));
         }
-        write_if_changed(&out_dir.join("midl.rs"), &all)
+        write_if_changed(&out_dir.join("midl.rs"), &all)?;
+        Ok(())
+    }
+}
+
+/// Why a build failed. `{:?}` shows what `{}` does, line by line, because that is how a `main` of a
+/// `build.rs` prints the error it returns.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The IDL has errors: every message of the compiler, as a person reads it.
+    #[error("MIDL does not compile\n{0}")]
+    Messages(String),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<BuildError> for io::Error {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Io(error) => error,
+            messages => Self::other(messages),
+        }
     }
 }
 

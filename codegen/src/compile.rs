@@ -13,7 +13,7 @@ use crate::{
     model::Model,
     names,
     overlay::Overlay,
-    resolve,
+    resolve, windows,
 };
 
 /// Compiles IDL files.
@@ -36,6 +36,7 @@ pub struct Compiler {
     defines: Vec<(String, String)>,
     overlays: BTreeMap<String, Overlay>,
     extern_paths: BTreeMap<String, String>,
+    acf: Option<PathBuf>,
 }
 
 impl Compiler {
@@ -47,12 +48,24 @@ impl Compiler {
 
     /// A compiler that reads files through a loader.
     pub fn with_loader(loader: impl Loader + 'static) -> Self {
-        Self { loader: Arc::new(loader), defines: Vec::new(), overlays: BTreeMap::new(), extern_paths: BTreeMap::new() }
+        Self {
+            loader: Arc::new(loader),
+            defines: Vec::new(),
+            overlays: BTreeMap::new(),
+            extern_paths: BTreeMap::new(),
+            acf: None,
+        }
     }
 
     /// Defines a macro.
     pub fn define(&mut self, name: impl Into<String>, value: impl Into<String>) -> &mut Self {
         self.defines.push((name.into(), value.into()));
+        self
+    }
+
+    /// Names the ACF file. Without, it is the one beside an IDL file and of its name, if there is one.
+    pub fn acf(&mut self, path: impl Into<PathBuf>) -> &mut Self {
+        self.acf = Some(path.into());
         self
     }
 
@@ -76,6 +89,9 @@ impl Compiler {
         for (name, value) in &self.defines {
             session.define(name, value);
         }
+        let known = session.parse(Path::new(windows::PATH)).root;
+        session.set_acf(self.acf.clone());
+        session.do_without(windows::FILES);
         let mut order: Vec<FileId> = Vec::new();
         let mut wanted: Vec<FileId> = Vec::new();
         for root in roots {
@@ -83,6 +99,7 @@ impl Compiler {
             wanted.extend(parsed.root);
             order.extend(parsed.order);
         }
+        order.splice(0..0, known);
         let mut seen = HashSet::new();
         order.retain(|id| seen.insert(*id));
         let mut diagnostics = Vec::new();
@@ -95,6 +112,7 @@ impl Compiler {
         let overlays: Vec<Overlay> =
             order.iter().map(|&id| self.overlay_of(session.sources.path(id), &mut diagnostics)).collect();
         let model = self.resolve(&session, &order, &wanted, &overlays, &mut diagnostics);
+        windows::tame_headers(&session, &mut diagnostics);
         let wrong = diagnostics.iter().any(|diagnostic| diagnostic.severity == diag::Severity::Error);
         if wrong || session.diagnostics.has_errors() {
             // Nothing is generated at all, and why some of it would not be is a consequence perhaps.
@@ -127,6 +145,7 @@ impl Compiler {
                     file: session.file(id)?,
                     module,
                     wanted: wanted.contains(&id) && extern_path.is_none(),
+                    known: path == Path::new(windows::PATH),
                     source: name,
                     extern_path,
                     overlay,
@@ -135,7 +154,11 @@ impl Compiler {
             .collect();
         let poisoned = session.poisoned_names();
         let missing = !session.missing_imports().is_empty();
-        resolve::resolve(&inputs, &|name| missing || poisoned.contains(name), diagnostics)
+        let doubts = resolve::Doubts {
+            errors: session.diagnostics.has_errors(),
+            poisoned: &|name| missing || poisoned.contains(name),
+        };
+        resolve::resolve(&inputs, doubts, diagnostics)
     }
 
     fn overlay_of(&self, path: &Path, diagnostics: &mut Vec<Diagnostic>) -> Overlay {
@@ -204,14 +227,17 @@ impl Compilation {
 
     /// Paths of every IDL file that was parsed: roots and imports.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.session.files().map(|file| self.session.sources.path(file.id))
+        let paths = self.session.files().map(|file| self.session.sources.path(file.id));
+        paths.filter(|path| *path != Path::new(windows::PATH))
     }
 
     /// Paths of every file that the output depends on: roots, imports, what they include, and
     /// overlays.
     pub fn dependencies(&self) -> Vec<PathBuf> {
         let builtin = Span::builtin().file;
-        let sources = self.session.sources.iter().filter(|(id, _)| *id != builtin);
+        let known = Path::new(windows::PATH);
+        let sources = self.session.sources.iter();
+        let sources = sources.filter(|(id, file)| *id != builtin && file.path() != known);
         let mut paths: Vec<PathBuf> = sources.map(|(_, file)| file.path().to_path_buf()).collect();
         let overlays: Vec<PathBuf> = self.files().map(|path| path.with_extension("overlay.toml")).collect();
         paths.extend(overlays.into_iter().filter(|path| path.exists()));
@@ -282,6 +308,9 @@ impl Loader for SharedLoader {
     }
 
     fn read(&self, path: &Path) -> Result<Vec<u8>, LoadError> {
+        if path == Path::new(windows::PATH) {
+            return Ok(windows::TYPES.as_bytes().to_vec());
+        }
         self.0.read(path)
     }
 

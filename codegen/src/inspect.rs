@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use crate::model::{Base, Element, Level, Model, Pointer, Role, Scalar, TypeKind};
+use crate::model::{
+    Base, Element, Known, Level, Model, Pointer, Role, Scalar, TypeKind,
+    known::{Elements, Interface},
+};
 
 /// What `midlc inspect` shows of a file.
 #[derive(Debug, Serialize)]
@@ -93,8 +96,13 @@ pub fn inspect(model: &Model) -> Vec<Inspection> {
                             name: method.idl_name.clone(),
                             reserved: method.reserved,
                             not_generated: method.unsupported.clone(),
-                            request: method.request.iter().map(|element| element_summary(model, element)).collect(),
-                            response: method.response.iter().map(|element| element_summary(model, element)).collect(),
+                            // In the order of the wire.
+                            request: summaries(model, &method.request, false)
+                                .chain(summaries(model, &method.in_pipes, true))
+                                .collect(),
+                            response: summaries(model, &method.out_pipes, true)
+                                .chain(summaries(model, &method.response, false))
+                                .collect(),
                         })
                         .collect(),
                 })
@@ -168,13 +176,18 @@ fn uuid(uuid: u128) -> String {
 }
 
 /// An element's name and wire levels: `lpszName: unique -> string(wchar_t)`.
+fn summaries(model: &Model, elements: &[Element], pipes: bool) -> impl Iterator<Item = String> {
+    let word = if pipes { "pipe " } else { "" };
+    elements.iter().map(move |element| format!("{word}{}", element_summary(model, element)))
+}
+
 fn element_summary(model: &Model, element: &Element) -> String {
     let mut text = format!("{}: ", element.idl_name);
     for level in &element.levels {
         match level {
             Level::Pointer(Pointer::Ref) => text.push_str("ref -> "),
             Level::Pointer(Pointer::Unique) => text.push_str("unique -> "),
-            Level::Pointer(Pointer::Full) => text.push_str("full -> "),
+            Level::Pointer(Pointer::Full | Pointer::FullScalar) => text.push_str("full -> "),
             Level::Array(array) => {
                 let kind = match (array.fixed, array.length.is_some()) {
                     (Some(count), false) => format!("array[{count}] of "),
@@ -195,6 +208,7 @@ fn element_summary(model: &Model, element: &Element) -> String {
         Base::Type(id) => model.ty(*id).idl_name.clone(),
         Base::Handle(id) => format!("context handle {}", model.handle(*id).idl_name),
         Base::Guid => "UUID".to_owned(),
+        Base::Known(known) => known_name(model, known),
         Base::Unsupported(why) => format!("({why})"),
     });
     match element.role {
@@ -203,6 +217,29 @@ fn element_summary(model: &Model, element: &Element) -> String {
         Role::Discriminant => text.push_str(" (discriminant, derived)"),
     }
     text
+}
+
+fn known_name(model: &Model, known: &Known) -> String {
+    match known {
+        Known::Interface(Interface::Named(id)) => model.com(*id).idl_name.clone(),
+        Known::Interface(Interface::Unknown) => "IUnknown".to_owned(),
+        Known::Interface(Interface::Dispatch) => "IDispatch".to_owned(),
+        Known::Interface(Interface::Any) | Known::InterfacePointer => "MInterfacePointer".to_owned(),
+        Known::SafeArray(Elements::Any) => "SAFEARRAY".to_owned(),
+        Known::SafeArray(Elements::Date) => "SAFEARRAY(DATE)".to_owned(),
+        Known::SafeArray(Elements::Scalar(scalar)) => format!("SAFEARRAY({})", scalar_name(*scalar)),
+        Known::SafeArray(Elements::Known(known)) => format!("SAFEARRAY({})", known_name(model, known)),
+        Known::Bstr => "BSTR".to_owned(),
+        Known::Variant => "VARIANT".to_owned(),
+        Known::Currency => "CURRENCY".to_owned(),
+        Known::Decimal => "DECIMAL".to_owned(),
+        Known::VariantBool => "VARIANT_BOOL".to_owned(),
+        Known::DualStringArray => "DUALSTRINGARRAY".to_owned(),
+        Known::StdObjRef => "STDOBJREF".to_owned(),
+        Known::ComVersion => "COMVERSION".to_owned(),
+        Known::OrpcThis => "ORPCTHIS".to_owned(),
+        Known::OrpcThat => "ORPCTHAT".to_owned(),
+    }
 }
 
 fn scalar_name(scalar: Scalar) -> &'static str {

@@ -17,7 +17,8 @@ mod patch;
 pub mod resolve;
 mod signature;
 mod suggest;
+mod windows;
 
-pub use builder::Builder;
+pub use builder::{BuildError, Builder};
 pub use compile::{Compilation, Compiler, EmitError, Module};
 pub use midlc_parser as parser;

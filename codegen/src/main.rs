@@ -55,6 +55,9 @@ struct Input {
     /// An imported file whose types are in a Rust module already.
     #[arg(long, value_name = "FILE.idl=PATH")]
     extern_path: Vec<String>,
+    /// The attribute configuration file; without, the one beside the IDL file.
+    #[arg(long, value_name = "FILE.acf")]
+    acf: Option<PathBuf>,
     /// How messages are printed.
     #[arg(long, value_enum, default_value_t = ErrorFormat::Human)]
     error_format: ErrorFormat,
@@ -128,6 +131,12 @@ fn compile(input: &Input) -> Result<Compilation, String> {
         let (file, path) =
             pair.split_once('=').ok_or_else(|| format!("--extern-path {pair}: expected FILE.idl=PATH"))?;
         compiler.extern_path(file, path);
+    }
+    if let Some(acf) = &input.acf {
+        if input.files.len() > 1 {
+            return Err("--acf belongs to one IDL file; give one".to_owned());
+        }
+        compiler.acf(acf);
     }
     let compilation = compiler.compile(&input.files);
     match input.error_format {

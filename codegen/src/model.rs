@@ -4,10 +4,12 @@
 //! data at its end. Emission looks at nothing else; syntax is gone.
 
 mod bound;
+pub(crate) mod known;
 
 use midlc_parser::source::Span;
 
 pub use bound::{Bound, BoundExpr};
+pub use known::Known;
 
 use crate::overlay::{AuthLevelName, HandleStrictnessName, StatusKind};
 
@@ -20,12 +22,19 @@ pub struct Model {
     pub types: Vec<TypeDef>,
     /// The context handle types of all files.
     pub handles: Vec<HandleDef>,
+    /// The COM interfaces of all files, as what pointers point to.
+    pub com: Vec<ComDef>,
 }
 
 impl Model {
     /// The type of an id.
     pub fn ty(&self, id: TypeId) -> &TypeDef {
         &self.types[id.0]
+    }
+
+    /// The COM interface of an id.
+    pub fn com(&self, id: ComId) -> &ComDef {
+        &self.com[id.0]
     }
 
     /// The handle type of an id.
@@ -58,6 +67,8 @@ pub struct FileModel {
     pub handles: Vec<HandleId>,
     /// Its constants.
     pub consts: Vec<ConstDef>,
+    /// Its COM interfaces, as what pointers point to.
+    pub com: Vec<ComId>,
     /// Its interfaces.
     pub interfaces: Vec<InterfaceDef>,
     /// Modules of the files it imports, directly or not.
@@ -71,6 +82,23 @@ pub struct TypeId(pub usize);
 /// Index of a handle type in [`Model::handles`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandleId(pub usize);
+
+/// Index of a COM interface in [`Model::com`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ComId(pub usize);
+
+/// A COM interface, as what pointers point to.
+#[derive(Debug)]
+pub struct ComDef {
+    /// The name in the IDL.
+    pub idl_name: String,
+    /// The name in Rust of its marker.
+    pub rust_name: String,
+    /// Index of the file.
+    pub file: usize,
+    /// The interface identifier.
+    pub iid: u128,
+}
 
 /// A named type.
 #[derive(Debug)]
@@ -89,6 +117,8 @@ pub struct TypeDef {
     pub kind: TypeKind,
     /// Why it cannot travel, if it cannot; then nothing is generated for it.
     pub unsupported: Option<String>,
+    /// The type of the runtime that stands for it; then nothing is generated for it, either.
+    pub known: Option<Known>,
     /// Alignment in NDR and NDR64, filled in by layout.
     pub align: Align,
     /// Fixed size in octets in NDR and NDR64 (without conformant parts), filled in by layout.
@@ -97,6 +127,8 @@ pub struct TypeDef {
     pub min: u32,
     /// Whether a value has pointers, so that it has a deferred part.
     pub defers: bool,
+    /// Whether a structure has BSTRs or VARIANTs in place, so that its default is no zero.
+    pub automation: bool,
     /// Dimensions of the conformant array the structure ends in; 0 for none.
     pub conformant: usize,
     /// Types that contain each other without indirection share a number.
@@ -252,6 +284,8 @@ pub struct Element {
     pub range: Option<(i64, i64)>,
     /// What decides which arm of its union is chosen.
     pub switch: Option<Bound>,
+    /// What says which interface its pointer is to (`iid_is`).
+    pub iid: Option<Bound>,
     /// What its Rust API shows.
     pub role: Role,
 }
@@ -281,6 +315,8 @@ pub enum Pointer {
     Unique,
     /// NULL, a value or an alias.
     Full,
+    /// The same, to a scalar that is a parameter: an alias is a copy.
+    FullScalar,
 }
 
 /// An array level.
@@ -292,6 +328,8 @@ pub struct Array {
     pub size: Option<Bound>,
     /// The actual count of a varying array (`length_is`, `last_is`).
     pub length: Option<Bound>,
+    /// The first element of a varying array that travels (`first_is`).
+    pub first: Option<Bound>,
 }
 
 impl Array {
@@ -299,6 +337,17 @@ impl Array {
     pub fn conformant(&self) -> bool {
         self.fixed.is_none()
     }
+}
+
+/// How many of the outermost levels are dimensions of one array, because an inner one is conformant
+/// or varying; `None` where they are not. Counts of all dimensions stand in front of such an array.
+pub(crate) fn grid(levels: &[Level]) -> Option<usize> {
+    let dimensions = levels.iter().map_while(|level| match level {
+        Level::Array(array) => Some(array.fixed.is_none() || array.length.is_some()),
+        _ => None,
+    });
+    let last = dimensions.enumerate().filter(|(_, counted)| *counted).map(|(index, _)| index).last()?;
+    (last > 0).then_some(last + 1)
 }
 
 /// Data at the end of an element.
@@ -312,6 +361,8 @@ pub enum Base {
     Handle(HandleId),
     /// A UUID.
     Guid,
+    /// A type of the runtime.
+    Known(Known),
     /// Something that cannot travel, and why.
     Unsupported(String),
 }
@@ -387,6 +438,12 @@ pub struct InterfaceDef {
     pub version: (u16, u16),
     /// Whether it is a COM interface.
     pub object: bool,
+    /// The interface that it inherits from, where that has operations on the wire: file and index.
+    pub base: Option<(usize, usize)>,
+    /// The operations of its bases, in order of their opnums, and whether each is on the wire.
+    pub inherited: Vec<(String, bool)>,
+    /// Whether Rust is generated for it because another interface inherits from it.
+    pub needed: bool,
     /// The opnum of its first operation: those of its bases come before.
     pub first_opnum: u16,
     /// The operations; the index, counted from the first opnum, is the opnum.
@@ -442,6 +499,23 @@ pub struct Method {
     pub response: Vec<Element>,
     /// How response elements relate to the request and to the API.
     pub results: Vec<ResultInfo>,
+    /// Pipes that travel to the server, behind the request. Each stands for one element of it; its
+    /// range is that of the elements in a chunk.
+    pub in_pipes: Vec<Element>,
+    /// Pipes that travel back, in front of the response.
+    pub out_pipes: Vec<Element>,
+}
+
+impl Method {
+    /// Everything that travels.
+    pub fn elements(&self) -> impl Iterator<Item = &Element> {
+        self.request.iter().chain(&self.response).chain(&self.in_pipes).chain(&self.out_pipes)
+    }
+
+    /// Whether one of the parameters is a pipe.
+    pub fn has_pipes(&self) -> bool {
+        !self.in_pipes.is_empty() || !self.out_pipes.is_empty()
+    }
 }
 
 /// A callback: an operation that the server calls at the client.
@@ -477,6 +551,8 @@ pub struct ResultInfo {
     pub capacity: Option<Bound>,
     /// The discriminant of its union, where the request alone has it, over the request.
     pub tag_in_request: Option<Bound>,
+    /// What says which interface its pointer is to, where the request alone has it, over the request.
+    pub iid_in_request: Option<Bound>,
 }
 
 /// A constant.
@@ -509,6 +585,6 @@ pub(crate) fn unsupported_reason(model: &Model, element: &Element) -> Option<Str
             let ty = model.ty(*id);
             ty.unsupported.as_ref().map(|_| format!("{}: {} cannot travel", element.idl_name, ty.idl_name))
         }
-        Base::Scalar(_) | Base::Handle(_) | Base::Guid => None,
+        Base::Scalar(_) | Base::Handle(_) | Base::Guid | Base::Known(_) => None,
     }
 }

@@ -6,9 +6,10 @@ use heck::{ToShoutySnakeCase, ToSnakeCase, ToUpperCamelCase};
 
 /// Hungarian prefixes that parameters and members lose, longest first. Never those that mean a
 /// count or a size (`cb`, `cch`, `c`, `n`): they say what the number is.
-const PREFIXES: [&str; 32] = [
-    "lppwsz", "lppsz", "ppwsz", "lpwsz", "lpsz", "pwsz", "ppsz", "multiSz", "lpdw", "pdw", "lpw", "psz", "wsz", "lpft",
-    "guid", "lpp", "lph", "pul", "sz", "dw", "lp", "ph", "pp", "pb", "ul", "pv", "w", "p", "h", "b", "l", "v",
+const PREFIXES: [&str; 34] = [
+    "pbstr", "bstr", "lppwsz", "lppsz", "ppwsz", "lpwsz", "lpsz", "pwsz", "ppsz", "multiSz", "lpdw", "pdw", "lpw",
+    "psz", "wsz", "lpft", "guid", "lpp", "lph", "pul", "sz", "dw", "lp", "ph", "pp", "pb", "ul", "pv", "w", "p", "h",
+    "b", "l", "v",
 ];
 /// Pointer prefixes that may stand before a count's.
 const POINTERS: [&str; 2] = ["lp", "p"];

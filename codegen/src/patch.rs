@@ -43,7 +43,10 @@ pub(crate) fn parse_attributes(text: &str, span: Span) -> Result<Vec<Attribute>,
 fn set_span(expr: &mut Expr, span: Span) {
     expr.span = span;
     match &mut expr.kind {
-        ExprKind::Unary(_, inner) | ExprKind::Cast(_, _, inner) | ExprKind::Member(inner, _) => set_span(inner, span),
+        ExprKind::Unary(_, inner)
+        | ExprKind::Cast(_, _, inner)
+        | ExprKind::SizeOfExpr(inner)
+        | ExprKind::Member(inner, _) => set_span(inner, span),
         ExprKind::Binary(_, left, right) => {
             set_span(left, span);
             set_span(right, span);

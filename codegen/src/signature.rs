@@ -150,6 +150,7 @@ fn expr(expr: &Expr) -> String {
         }
         ExprKind::Cast(ty, derivs, inner) => format!("({}) {}", declaration(ty, derivs, ""), operand(inner)),
         ExprKind::SizeOf(ty, derivs) => format!("sizeof({})", declaration(ty, derivs, "")),
+        ExprKind::SizeOfExpr(inner) => format!("sizeof({})", self::expr(inner)),
         ExprKind::Member(inner, name) => format!("{}->{}", operand(inner), name.name),
     }
 }

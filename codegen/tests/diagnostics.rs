@@ -151,6 +151,55 @@ cases! {
     context_handles_that_are_none: "
     error_status_t Open([in, context_handle] long h, [out, context_handle] void **fine);
 ";
+    attributes_of_enumerators: "
+    typedef enum E { [helpstring(\"fine\")] A = 1, [size_is(3)] B, [unheard_of] C } E;
+    error_status_t Put([in] E e);
+";
+    lists_of_arguments_of_any_length: "
+    error_status_t Print([in, string] wchar_t *format, ...);
+    error_status_t Put([in] long n);
+";
+    what_is_read_and_not_generated: "
+    typedef struct FLAGS { unsigned long a : 3; unsigned long b : 29; } FLAGS;
+    typedef long (*FN)(long a);
+    typedef struct T { long t; } T;
+    typedef [transmit_as(T)] struct LOCAL { long *p; } LOCAL;
+    typedef [represent_as(CLocal)] T AS_IT_IS;
+    [callback] error_status_t Back([in] long n);
+    error_status_t A([in] FLAGS f);
+    error_status_t B([in] FN f);
+    error_status_t C([in] LOCAL l);
+    error_status_t D([in] AS_IT_IS t);
+";
+    sizes: "
+    typedef struct P { long a; short b; } P;
+    typedef struct S { byte a[sizeof(P)]; byte b[sizeof(struct S)]; byte c[sizeof(long *)]; byte d[sizeof(NOWHERE)]; } S;
+    const long FINE = sizeof(P) * sizeof 4 + sizeof(L\"ab\");
+";
+    types_that_everybody_takes_for_granted: "
+    error_status_t Put([in] DWORD n, [in] LPCWSTR name, [in] GUID *id, [out] FILETIME *when);
+";
+    unions_without_a_discriminant: "
+    typedef union U { long a; short b; } U;
+    typedef [switch_type(long)] union V { } V;
+    error_status_t Put([in] U *u);
+    error_status_t Get([in] V *v);
+";
+    pointers_to_nothing: "
+    error_status_t Put([in] void *p, [in, unique] void *q, [in, size_is(n)] void *r, [in] long n);
+    error_status_t Get([in] long n, [out] void **p);
+";
+    ranges_that_are_none: "
+    error_status_t Put([in, range(1)] long a, [in, range(5, 1)] long b, [in, range(x, 4)] long c);
+";
+    names_declared_as_two_kinds: "
+    typedef struct POINT { long x; } POINT;
+    typedef union POINT { long x; } OTHER;
+    const long POINT = 4;
+    typedef enum COLOR { RED } POINT2;
+    typedef enum SHADE { RED } SHADE;
+    error_status_t Put([in] POINT *p);
+";
     several_errors_at_once: "
     typedef struct S { WROD w; [size_is(n)] long *p; } S;
     error_status_t A([out] long a);
@@ -207,16 +256,16 @@ fn missing_uuid() {
 #[test]
 fn errors_in_an_imported_file() {
     let test =
-        format!("import \"types.idl\";\n{}", interface("\n    error_status_t Put([in] POINT *p, [in] SIZE s);\n"));
-    let types = "typedef struct POINT { LNOG x; } POINT;\ntypedef long SIZE_;\n".to_owned();
+        format!("import \"types.idl\";\n{}", interface("\n    error_status_t Put([in] PLACE *p, [in] EXTENT s);\n"));
+    let types = "typedef struct PLACE { LNOG x; } PLACE;\ntypedef long EXTENT_;\n".to_owned();
     insta::assert_snapshot!(messages(&[("test.idl", test), ("types.idl", types)], ""));
 }
 
 #[test]
 fn names_of_a_file_that_is_not_imported_are_unknown() {
-    let test = interface("\n    error_status_t Put([in] POINT *p);\n");
+    let test = interface("\n    error_status_t Put([in] PLACE *p);\n");
     let loader =
-        MemoryLoader::new().with("test.idl", test).with("types.idl", "typedef struct POINT { long x; } POINT;");
+        MemoryLoader::new().with("test.idl", test).with("types.idl", "typedef struct PLACE { long x; } PLACE;");
     let compilation = Compiler::with_loader(loader).compile(["types.idl", "test.idl"]);
     insta::assert_snapshot!(compilation.render(false));
 }
@@ -248,6 +297,79 @@ fn two_files_may_declare_the_same_names() {
     let modules = compilation.emit(&Default::default()).unwrap();
     let names: Vec<&str> = modules.iter().map(|module| module.name.as_str()).collect();
     assert_eq!(names, ["test", "test_2", "c"]);
+}
+
+#[test]
+fn a_name_of_the_file_itself_comes_before_the_well_known_one() {
+    let body = "\n    typedef unsigned short DWORD;\n    error_status_t Put([in] DWORD n);\n";
+    insta::assert_snapshot!(messages(&[("test.idl", interface(body))], ""));
+}
+
+#[test]
+fn later_imports_see_what_was_imported_before() {
+    let test = format!(
+        "import \"base.idl\", \"more.idl\";\n{}",
+        interface("\n    error_status_t Put([in] PAIR *p, [in] SINGEL s);\n")
+    );
+    let files = [
+        ("test.idl", test),
+        ("base.idl", "typedef long SINGLE;\n".to_owned()),
+        ("more.idl", "typedef struct PAIR { SINGLE a; SINGLE b; } PAIR;\n".to_owned()),
+    ];
+    insta::assert_snapshot!(messages(&files, ""));
+}
+
+#[test]
+fn libraries() {
+    let text = "[uuid(12345678-1234-abcd-ef00-0123456789ab), version(1.0)]\nlibrary L\n{\n\
+                    [uuid(12345678-1234-abcd-ef00-0123456789ac)] dispinterface D { methods: [id(1)] long m(); };\n\
+                    dispinterface E;\n    coclass C { [default] dispinterface D; };\n    coclass C2 { dispinterface D; };\n\
+                    [dllname(\"x.dll\")] module M { [entry(1)] long f(); };\n    typedef struct S { long a; } S;\n};\n";
+    insta::assert_snapshot!(messages(&[("test.idl", text.into())], ""));
+}
+
+#[test]
+fn an_acf_file_makes_statuses_of_parameters() {
+    let idl = interface("\n    long Put([in] long n, [out] error_status_t *status);\n");
+    let files = [("test.idl", idl), ("test.acf", "interface test { Put([comm_status] status); Get(); }".to_owned())];
+    insta::assert_snapshot!(messages(&files, ""));
+}
+
+#[test]
+fn messages_as_json() {
+    let body = "\n    typedef long NUMBER;\n    error_status_t Put([in] NUMBRE n, [in, sting] wchar_t *s);\n";
+    let loader = MemoryLoader::new().with("test.idl", interface(body));
+    insta::assert_snapshot!(Compiler::with_loader(loader).compile(["test.idl"]).render_json());
+}
+
+#[test]
+fn bases_that_are_none() {
+    let text = "typedef long HRESULT;
+[object, uuid(12345678-1234-abcd-ef00-0123456789ab)]
+interface IFirst : INobody { HRESULT F([in] long n); }
+interface IForward;
+[object, uuid(12345678-1234-abcd-ef00-0123456789ac)]
+interface ISecond : IForward { HRESULT F([in] IFirst *p); }
+[object, uuid(12345678-1234-abcd-ef00-0123456789ad)]
+interface IThird : IThird { HRESULT F([in] IThird p); }
+[object]
+interface IFourth : IUnknown { HRESULT F(); }
+";
+    insta::assert_snapshot!(messages(&[("test.idl", text.to_owned())], ""));
+}
+
+#[test]
+fn types_that_stand_for_themselves() {
+    let text = "
+    typedef SAFEARRAY(A) A;
+    typedef [wire_marshal(B)] long B;
+    typedef [wire_marshal(D)] long C;
+    typedef SAFEARRAY(C) D;
+    error_status_t F([in] A a);
+    error_status_t G([in] B b);
+    error_status_t H([in] C c);
+";
+    insta::assert_snapshot!(messages(&[("test.idl", interface(text))], ""));
 }
 
 /// What recursion could overflow the stack with, in a test's small one.

@@ -37,7 +37,7 @@ fn outcome(name: &str) -> (Option<String>, String) {
     }
     let compilation = compiler.compile([folder().join(format!("{name}.idl"))]);
     let shown = format!("{}/", folder().display());
-    let messages = compilation.render(false).replace(&shown, "");
+    let messages = compilation.render(false).replace(&shown, "").replace(shown.trim_end_matches('/'), ".");
     if !compilation.is_ok() {
         return (None, messages);
     }

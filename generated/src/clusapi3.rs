@@ -1364,7 +1364,7 @@ impl ndr::Codec for ClusdskDiskidEnum {
 /// IDL name: `CLUSDSK_DISKID`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusdskDiskid {
-    /// ``.
+    /// A member without a name.
     pub value: ClusdskDiskidUnion,
 }
 

@@ -297,6 +297,8 @@ pub mod ept {
         pub entry_handle: H,
         /// `entries`.
         pub entries: Vec<super::EptEntryT>,
+        /// The status: success in more than one form.
+        pub status: ndr::Win32Error,
     }
 
     /// Results of `ept_map`, opnum 3.
@@ -306,6 +308,8 @@ pub mod ept {
         pub entry_handle: H,
         /// `ITowers`.
         pub i_towers: Vec<Option<::std::sync::Arc<super::TwrT>>>,
+        /// The status: success in more than one form.
+        pub status: ndr::Win32Error,
     }
 
     /// The server of `ept`: what an implementer writes.
@@ -368,6 +372,8 @@ pub mod ept {
         ///
         /// `ept_lookup`, opnum 2.
         ///
+        /// Status 382312662 is a success, too.
+        ///
         /// ```text
         /// void ept_lookup(
         ///     [in] handle_t hEpMapper,
@@ -387,7 +393,7 @@ pub mod ept {
             &self,
             call: &ndr::Call,
             inquiry_type: u32,
-            object: Option<::std::sync::Arc<ndr::Uuid>>,
+            object: Option<ndr::Uuid>,
             ifid: Option<::std::sync::Arc<super::RpcIfId>>,
             vers_option: u32,
             entry_handle: Option<&ndr::Handle<Self::EptLookupHandleT>>,
@@ -415,6 +421,8 @@ pub mod ept {
         ///
         /// `ept_map`, opnum 3.
         ///
+        /// Status 382312662 is a success, too.
+        ///
         /// ```text
         /// void ept_map(
         ///     [in] handle_t hEpMapper,
@@ -430,7 +438,7 @@ pub mod ept {
         fn ept_map(
             &self,
             call: &ndr::Call,
-            obj: Option<::std::sync::Arc<ndr::Uuid>>,
+            obj: Option<ndr::Uuid>,
             map_tower: Option<::std::sync::Arc<super::TwrT>>,
             entry_handle: Option<&ndr::Handle<Self::EptLookupHandleT>>,
             max_towers: u32,
@@ -508,7 +516,7 @@ pub mod ept {
             &self,
             call: &ndr::Call,
             object_speced: u32,
-            object: Option<::std::sync::Arc<ndr::Uuid>>,
+            object: Option<ndr::Uuid>,
             tower: Option<::std::sync::Arc<super::TwrT>>,
         ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
             ndr::not_implemented((call, object_speced, object, tower))
@@ -632,8 +640,12 @@ pub mod ept {
                         .await
                 }
                     .await;
-                let (status, out) = ndr::settle(outcome)?;
+                let succeeded = outcome.is_ok();
+                let (mut status, out) = ndr::settle(outcome)?;
                 if let Some(out) = out {
+                    if succeeded {
+                        status = out.status;
+                    }
                     response.entry_handle = call
                         .change_handle(
                             response.entry_handle,
@@ -675,8 +687,12 @@ pub mod ept {
                         .await
                 }
                     .await;
-                let (status, out) = ndr::settle(outcome)?;
+                let succeeded = outcome.is_ok();
+                let (mut status, out) = ndr::settle(outcome)?;
                 if let Some(out) = out {
+                    if succeeded {
+                        status = out.status;
+                    }
                     response.entry_handle = call
                         .change_handle(
                             response.entry_handle,
@@ -870,6 +886,8 @@ pub mod ept {
         ///
         /// `ept_lookup`, opnum 2.
         ///
+        /// Status 382312662 is a success, too.
+        ///
         /// # Errors
         ///
         /// Fails with the status of the operation, with a fault, or with the connection.
@@ -891,7 +909,7 @@ pub mod ept {
         pub async fn ept_lookup(
             &self,
             inquiry_type: u32,
-            object: Option<::std::sync::Arc<ndr::Uuid>>,
+            object: Option<ndr::Uuid>,
             ifid: Option<::std::sync::Arc<super::RpcIfId>>,
             vers_option: u32,
             entry_handle: Option<ndr::ClientHandle<super::EptLookupHandleT>>,
@@ -922,13 +940,14 @@ pub mod ept {
             let status = ndr::Win32Error(response.status);
             ndr::conclude(
                 status,
-                ndr::Status::is_success(status),
+                ndr::Status::is_success(status) || matches!(status.0, 0x16c9a0d6),
                 EptLookup {
                     entry_handle: ndr::ClientHandle::received(
                         response.entry_handle,
                         self.channel.association(),
                     ),
                     entries: response.entries,
+                    status,
                 },
             )
         }
@@ -938,6 +957,8 @@ pub mod ept {
         /// \[MS-RPCE\] 2.2.1.2.5
         ///
         /// `ept_map`, opnum 3.
+        ///
+        /// Status 382312662 is a success, too.
         ///
         /// # Errors
         ///
@@ -957,7 +978,7 @@ pub mod ept {
         /// ```
         pub async fn ept_map(
             &self,
-            obj: Option<::std::sync::Arc<ndr::Uuid>>,
+            obj: Option<ndr::Uuid>,
             map_tower: Option<::std::sync::Arc<super::TwrT>>,
             entry_handle: Option<ndr::ClientHandle<super::EptLookupHandleT>>,
             max_towers: u32,
@@ -985,13 +1006,14 @@ pub mod ept {
             let status = ndr::Win32Error(response.status);
             ndr::conclude(
                 status,
-                ndr::Status::is_success(status),
+                ndr::Status::is_success(status) || matches!(status.0, 0x16c9a0d6),
                 EptMap {
                     entry_handle: ndr::ClientHandle::received(
                         response.entry_handle,
                         self.channel.association(),
                     ),
                     i_towers: response.i_towers,
+                    status,
                 },
             )
         }
@@ -1098,7 +1120,7 @@ pub mod ept {
         pub async fn ept_mgmt_delete(
             &self,
             object_speced: u32,
-            object: Option<::std::sync::Arc<ndr::Uuid>>,
+            object: Option<ndr::Uuid>,
             tower: Option<::std::sync::Arc<super::TwrT>>,
         ) -> ndr::CallResult<(), ndr::Win32Error> {
             let request = wire::EptMgmtDeleteRequest {
@@ -1235,7 +1257,7 @@ pub mod ept {
             /// `inquiry_type`.
             pub inquiry_type: u32,
             /// `object`.
-            pub object: Option<::std::sync::Arc<ndr::Uuid>>,
+            pub object: Option<ndr::Uuid>,
             /// `Ifid`.
             pub ifid: Option<::std::sync::Arc<super::super::RpcIfId>>,
             /// `vers_option`.
@@ -1249,7 +1271,8 @@ pub mod ept {
         impl ndr::Message for EptLookupRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 u32::put(&self.inquiry_type, e).at("inquiry_type")?;
-                ndr::put_top::<ndr::Full<ndr::Guid>>(&self.object, e).at("object")?;
+                ndr::put_top::<ndr::FullScalar<ndr::Guid>>(&self.object, e)
+                    .at("object")?;
                 ndr::put_top::<ndr::Full<super::super::RpcIfId>>(&self.ifid, e)
                     .at("Ifid")?;
                 u32::put(&self.vers_option, e).at("vers_option")?;
@@ -1261,7 +1284,7 @@ pub mod ept {
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let inquiry_type = u32::get(d).at("inquiry_type")?;
-                let object = ndr::get_top::<ndr::Full<ndr::Guid>>(d).at("object")?;
+                let object = ndr::get_top::<ndr::FullScalar<ndr::Guid>>(d).at("object")?;
                 let ifid = ndr::get_top::<ndr::Full<super::super::RpcIfId>>(d)
                     .at("Ifid")?;
                 let vers_option = u32::get(d).at("vers_option")?;
@@ -1333,7 +1356,7 @@ pub mod ept {
         #[derive(Clone, Debug, Default, PartialEq)]
         pub struct EptMapRequest {
             /// `obj`.
-            pub obj: Option<::std::sync::Arc<ndr::Uuid>>,
+            pub obj: Option<ndr::Uuid>,
             /// `map_tower`.
             pub map_tower: Option<::std::sync::Arc<super::super::TwrT>>,
             /// `entry_handle`.
@@ -1344,7 +1367,7 @@ pub mod ept {
 
         impl ndr::Message for EptMapRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
-                ndr::put_top::<ndr::Full<ndr::Guid>>(&self.obj, e).at("obj")?;
+                ndr::put_top::<ndr::FullScalar<ndr::Guid>>(&self.obj, e).at("obj")?;
                 ndr::put_top::<ndr::Full<super::super::TwrT>>(&self.map_tower, e)
                     .at("map_tower")?;
                 ndr::ContextHandle::put(&self.entry_handle, e).at("entry_handle")?;
@@ -1354,7 +1377,7 @@ pub mod ept {
             }
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
-                let obj = ndr::get_top::<ndr::Full<ndr::Guid>>(d).at("obj")?;
+                let obj = ndr::get_top::<ndr::FullScalar<ndr::Guid>>(d).at("obj")?;
                 let map_tower = ndr::get_top::<ndr::Full<super::super::TwrT>>(d)
                     .at("map_tower")?;
                 let entry_handle = ndr::ContextHandle::get(d).at("entry_handle")?;
@@ -1508,7 +1531,7 @@ pub mod ept {
             /// `object_speced`.
             pub object_speced: u32,
             /// `object`.
-            pub object: Option<::std::sync::Arc<ndr::Uuid>>,
+            pub object: Option<ndr::Uuid>,
             /// `tower`.
             pub tower: Option<::std::sync::Arc<super::super::TwrT>>,
         }
@@ -1516,7 +1539,8 @@ pub mod ept {
         impl ndr::Message for EptMgmtDeleteRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 u32::put(&self.object_speced, e).at("object_speced")?;
-                ndr::put_top::<ndr::Full<ndr::Guid>>(&self.object, e).at("object")?;
+                ndr::put_top::<ndr::FullScalar<ndr::Guid>>(&self.object, e)
+                    .at("object")?;
                 ndr::put_top::<ndr::Full<super::super::TwrT>>(&self.tower, e)
                     .at("tower")?;
                 Ok(())
@@ -1524,7 +1548,7 @@ pub mod ept {
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let object_speced = u32::get(d).at("object_speced")?;
-                let object = ndr::get_top::<ndr::Full<ndr::Guid>>(d).at("object")?;
+                let object = ndr::get_top::<ndr::FullScalar<ndr::Guid>>(d).at("object")?;
                 let tower = ndr::get_top::<ndr::Full<super::super::TwrT>>(d)
                     .at("tower")?;
                 Ok(Self {
@@ -1712,8 +1736,8 @@ mod reflection {
                 ndr::reflect::Value::Struct(
                     vec![
                         ("inquiry_type", < u32 as ndr::reflect::Reflect > ::reflect(&
-                        self.inquiry_type)), ("object", < ndr::Full < ndr::Guid > as
-                        ndr::reflect::Reflect > ::reflect(& self.object)), ("Ifid", <
+                        self.inquiry_type)), ("object", < ndr::FullScalar < ndr::Guid >
+                        as ndr::reflect::Reflect > ::reflect(& self.object)), ("Ifid", <
                         ndr::Full < super::super::RpcIfId > as ndr::reflect::Reflect >
                         ::reflect(& self.ifid)), ("vers_option", < u32 as
                         ndr::reflect::Reflect > ::reflect(& self.vers_option)),
@@ -1726,7 +1750,7 @@ mod reflection {
 
             fn random(random: &mut ndr::reflect::Random) -> Self {
                 let inquiry_type: u32 = <u32 as ndr::reflect::Reflect>::random(random);
-                let object: Option<::std::sync::Arc<ndr::Uuid>> = <ndr::Full<
+                let object: Option<ndr::Uuid> = <ndr::FullScalar<
                     ndr::Guid,
                 > as ndr::reflect::Reflect>::random(random);
                 let ifid: Option<::std::sync::Arc<super::super::RpcIfId>> = <ndr::Full<
@@ -1796,8 +1820,8 @@ mod reflection {
             fn reflect(&self) -> ndr::reflect::Value {
                 ndr::reflect::Value::Struct(
                     vec![
-                        ("obj", < ndr::Full < ndr::Guid > as ndr::reflect::Reflect >
-                        ::reflect(& self.obj)), ("map_tower", < ndr::Full <
+                        ("obj", < ndr::FullScalar < ndr::Guid > as ndr::reflect::Reflect
+                        > ::reflect(& self.obj)), ("map_tower", < ndr::Full <
                         super::super::TwrT > as ndr::reflect::Reflect > ::reflect(& self
                         .map_tower)), ("entry_handle", < ndr::ContextHandle as
                         ndr::reflect::Reflect > ::reflect(& self.entry_handle)),
@@ -1808,7 +1832,7 @@ mod reflection {
             }
 
             fn random(random: &mut ndr::reflect::Random) -> Self {
-                let obj: Option<::std::sync::Arc<ndr::Uuid>> = <ndr::Full<
+                let obj: Option<ndr::Uuid> = <ndr::FullScalar<
                     ndr::Guid,
                 > as ndr::reflect::Reflect>::random(random);
                 let map_tower: Option<::std::sync::Arc<super::super::TwrT>> = <ndr::Full<
@@ -1948,8 +1972,8 @@ mod reflection {
                 ndr::reflect::Value::Struct(
                     vec![
                         ("object_speced", < u32 as ndr::reflect::Reflect > ::reflect(&
-                        self.object_speced)), ("object", < ndr::Full < ndr::Guid > as
-                        ndr::reflect::Reflect > ::reflect(& self.object)), ("tower", <
+                        self.object_speced)), ("object", < ndr::FullScalar < ndr::Guid >
+                        as ndr::reflect::Reflect > ::reflect(& self.object)), ("tower", <
                         ndr::Full < super::super::TwrT > as ndr::reflect::Reflect >
                         ::reflect(& self.tower)),
                     ],
@@ -1958,7 +1982,7 @@ mod reflection {
 
             fn random(random: &mut ndr::reflect::Random) -> Self {
                 let object_speced: u32 = <u32 as ndr::reflect::Reflect>::random(random);
-                let object: Option<::std::sync::Arc<ndr::Uuid>> = <ndr::Full<
+                let object: Option<ndr::Uuid> = <ndr::FullScalar<
                     ndr::Guid,
                 > as ndr::reflect::Reflect>::random(random);
                 let tower: Option<::std::sync::Arc<super::super::TwrT>> = <ndr::Full<

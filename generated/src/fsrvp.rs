@@ -217,7 +217,7 @@ pub mod file_server_vss_agent {
         uuid: ndr::Uuid::from_u128(0xa8e0653c27444389a61d7373df8b2292),
         version: (1, 0),
         operations: &OPERATIONS,
-        minimum_auth_level: ndr::AuthLevel::Integrity,
+        minimum_auth_level: ndr::AuthLevel::None,
         level: ndr::Level::V5,
         handles: ndr::HandleStrictness::Strict,
         wrong_handle: None,

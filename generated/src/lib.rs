@@ -11,25 +11,40 @@
 //!
 //! | feature | module | interfaces | what it is |
 //! |---|---|---|---|
+//! | `clusapi2` | `clusapi2` | `clusapi` 2.0 | Failover Cluster: Management API (ClusAPI) Protocol, version 2.0 \[MS-CMRP\] |
 //! | `clusapi3` | `clusapi3` | `clusapi` 3.0 | Failover Cluster: Management API (ClusAPI) Protocol, version 3.0 \[MS-CMRP\] |
+//! | `cluscfg` | `cluscfg` | `IClusCfgAsyncEvictCleanup` 0.0 | Server Cluster: Configuration (ClusCfg) Protocol: cleans up a node that was evicted from a cluster of Windows Server 2003 \[MC-CCFG\] |
+//! | `clusprep` | `clusprep` | `IClusterStorage2` 0.0, `IClusterStorage3` 0.0, `IClusterNetwork2` 0.0, `IClusterCleanup` 0.0, `IClusterSetup` 0.0, `IClusterLog` 0.0, `IClusterFirewall` 0.0, `IClusterUpdate` 0.0 | Failover Cluster: Setup and Validation Protocol (ClusPrep): checks whether machines and their disks and networks are fit for a cluster, and prepares and cleans up its nodes \[MS-CSVP\] |
 //! | `epm` | `epm` | `ept` 3.0 | The endpoint mapper: which server of a machine offers an interface, and where \[MS-RPCE\] |
 //! | `fsrvp` | `fsrvp` | `FileServerVssAgent` 1.0 | File Server Remote VSS Protocol: shadow copies of the shares of a file server, made at the request of an application server \[MS-FSRVP\] |
 //! | `mgmt` | `mgmt` | `mgmt` 1.0 | Remote management: what every RPC server can be asked about itself \[MS-RPCE\] |
+//! | `ms-dcom` | `ms_dcom` | `IActivation` 0.0, `IRemoteSCMActivator` 0.0, `IObjectExporter` 0.0, `IUnknown` 0.0, `IRemUnknown` 0.0, `IRemUnknown2` 0.0 | Distributed Component Object Model (DCOM) Remote Protocol: objects reached through RPC, how they are activated, found, kept alive and released \[MS-DCOM\] |
 //! | `ms-dtyp` | `ms_dtyp` | types only | Common Windows data types that other protocols' IDL imports |
+//! | `ms-oaut` | `ms_oaut` | `IDispatch` 0.0, `IEnumVARIANT` 0.0, `ITypeComp` 0.0, `ITypeInfo` 0.0, `ITypeInfo2` 0.0, `ITypeLib` 0.0, `ITypeLib2` 0.0 | OLE Automation Protocol: methods and properties of objects by name, the values that they take (VARIANT, SAFEARRAY, BSTR), and descriptions of types \[MS-OAUT\] |
 //!
 //! The feature `reflect` adds `REFLECTION` to each interface: a type-erased view of every
 //! message, for tracing, dumping and tests.
 
+#[cfg(feature = "clusapi2")]
+pub mod clusapi2;
 #[cfg(feature = "clusapi3")]
 pub mod clusapi3;
+#[cfg(feature = "cluscfg")]
+pub mod cluscfg;
+#[cfg(feature = "clusprep")]
+pub mod clusprep;
 #[cfg(feature = "epm")]
 pub mod epm;
 #[cfg(feature = "fsrvp")]
 pub mod fsrvp;
 #[cfg(feature = "mgmt")]
 pub mod mgmt;
+#[cfg(feature = "ms-dcom")]
+pub mod ms_dcom;
 #[cfg(feature = "ms-dtyp")]
 pub mod ms_dtyp;
+#[cfg(feature = "ms-oaut")]
+pub mod ms_oaut;
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "clusapi3", feature = "fsrvp"))]

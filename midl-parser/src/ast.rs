@@ -109,6 +109,8 @@ pub struct Skipped {
     pub attrs: Vec<Attribute>,
     /// Its name.
     pub name: Ident,
+    /// Whether it is more than a forward declaration.
+    pub has_body: bool,
     /// The whole declaration.
     pub span: Span,
 }
@@ -201,6 +203,8 @@ pub struct Operation {
     pub name: Ident,
     /// Its parameters; `(void)` and `()` are both none.
     pub params: Vec<Param>,
+    /// Whether `...` stands behind them.
+    pub variadic: bool,
     /// Documentation before the declaration.
     pub doc: Option<String>,
     /// The whole declaration.
@@ -385,6 +389,8 @@ pub struct EnumType {
 pub struct Enumerator {
     /// Its name.
     pub name: Ident,
+    /// Its attributes; they say nothing of what travels.
+    pub attrs: Vec<Attribute>,
     /// Its value, where written.
     pub value: Option<Expr>,
     /// Documentation before it.
@@ -510,8 +516,10 @@ pub enum ExprKind {
     Ternary(Box<Expr>, Box<Expr>, Box<Expr>),
     /// `(type) x`
     Cast(Box<TypeSpec>, Vec<Deriv>, Box<Expr>),
-    /// `sizeof(type)`
+    /// `sizeof(type)`; a name in it may be that of a constant.
     SizeOf(Box<TypeSpec>, Vec<Deriv>),
+    /// `sizeof expression`
+    SizeOfExpr(Box<Expr>),
     /// `x.member` or `x->member`
     Member(Box<Expr>, Ident),
 }

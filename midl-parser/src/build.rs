@@ -158,6 +158,7 @@ impl<'a> Builder<'a> {
             ret_derivs: Vec::new(),
             name: self.no_name(span),
             params: Vec::new(),
+            variadic: false,
             doc: None,
             span,
         };
@@ -171,7 +172,10 @@ impl<'a> Builder<'a> {
                 }
                 Rule::pointer => pointers.push(self.pointer(part)),
                 Rule::name => op.name = self.ident(&part),
-                Rule::params => op.params = self.params(part),
+                Rule::params => {
+                    op.variadic = part.clone().into_inner().any(|inner| inner.as_rule() == Rule::ellipsis);
+                    op.params = self.params(part);
+                }
                 _ => {}
             }
         }
@@ -213,7 +217,8 @@ impl<'a> Builder<'a> {
     /// The head of a library, a coclass and the like: attributes, keyword and name.
     pub(crate) fn skipped_head(&mut self, pair: Pair<'_>) -> Skipped {
         let span = self.span(&pair);
-        let mut head = Skipped { keyword: String::new(), attrs: Vec::new(), name: self.no_name(span), span };
+        let name = self.no_name(span);
+        let mut head = Skipped { keyword: String::new(), attrs: Vec::new(), name, has_body: false, span };
         for part in pair.into_inner() {
             match part.as_rule() {
                 Rule::attr_list => self.attributes(part, &mut head.attrs),

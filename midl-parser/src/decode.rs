@@ -33,6 +33,25 @@ impl Encoding {
 
 /// Decodes a file.
 pub(crate) fn decode(bytes: Vec<u8>) -> (String, Encoding) {
+    let (text, encoding) = decode_as_stored(bytes);
+    (end_lines(text), encoding)
+}
+
+/// A carriage return alone ends a line too, in files of old systems. Offsets stay what they are.
+fn end_lines(text: String) -> String {
+    if !text.contains('\r') {
+        return text;
+    }
+    let mut chars = text.chars().peekable();
+    let mut out = String::with_capacity(text.len());
+    while let Some(c) = chars.next() {
+        let alone = c == '\r' && chars.peek() != Some(&'\n');
+        out.push(if alone { '\n' } else { c });
+    }
+    out
+}
+
+fn decode_as_stored(bytes: Vec<u8>) -> (String, Encoding) {
     match bytes.as_slice() {
         [0xFF, 0xFE, rest @ ..] => (utf16(rest, u16::from_le_bytes), Encoding::Utf16Le),
         [0xFE, 0xFF, rest @ ..] => (utf16(rest, u16::from_be_bytes), Encoding::Utf16Be),
@@ -77,6 +96,11 @@ mod tests {
         assert_eq!((text.as_str(), encoding), ("aäb", Encoding::Utf16Le));
         assert_eq!(encoding.original_offset(&text, 3), 6);
         assert_eq!(decode(vec![0xFE, 0xFF, 0, b'z']).0, "z");
+    }
+
+    #[test]
+    fn a_carriage_return_alone_ends_a_line() {
+        assert_eq!(decode(b"a\rb\r\nc\r".to_vec()).0, "a\nb\r\nc\n");
     }
 
     #[test]

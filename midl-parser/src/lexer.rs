@@ -345,6 +345,7 @@ impl Lexer {
                 self.pos += at + quote;
                 text
             }
+            None if self.goes_on_below(open) => self.wrapped_string(start, open),
             None => {
                 // What ends most lines was hardly meant to be in the string.
                 let line = line.trim_end().trim_end_matches([';', ',', ')', ']', ' ']);
@@ -354,6 +355,42 @@ impl Lexer {
                 text
             }
         }
+    }
+
+    /// Whether a literal that is open at the end of its line is closed on the next one: a document
+    /// broke a long line. What else is on that line must be a whole.
+    fn goes_on_below(&self, open: char) -> bool {
+        let mut lines = self.rest().split('\n').skip(1);
+        let next = loop {
+            match lines.next() {
+                Some(line) if line.trim().is_empty() => {}
+                Some(line) => break line,
+                None => return false,
+            }
+        };
+        let is_close = |c: char| if open == '"' { c == '"' } else { is_double_quote(c) };
+        let before = next.split(is_close).next().unwrap_or("");
+        let behind = next.get(before.len()..).unwrap_or("");
+        let quotes = behind.chars().filter(|c| is_close(*c)).count();
+        quotes % 2 == 1 && !before.contains([';', '{', '}', '[', '=', '#'])
+    }
+
+    /// The rest of a literal that ends on a line below; line ends in it are one space.
+    fn wrapped_string(&mut self, start: usize, open: char) -> String {
+        let rest = self.rest();
+        let is_close = |c: char| if open == '"' { c == '"' } else { is_double_quote(c) };
+        let end = rest.find(is_close).unwrap_or(rest.len());
+        let quote = rest.get(end..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+        let lines: Vec<&str> = rest.get(..end).unwrap_or("").split('\n').map(str::trim).collect();
+        let words: Vec<&str> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        let text = format!("\"{}\"", words.join(" ").trim_end_matches('\\'));
+        self.pos += end + quote;
+        let span = self.span(start, self.pos);
+        self.diagnostics.push(
+            Diagnostic::warning("wrapped-literal", "this string literal is on several lines")
+                .label(span, "read as one line, with a space between"),
+        );
+        text
     }
 
     fn character(&mut self, open: char) -> String {

@@ -34,11 +34,22 @@ pub(crate) enum IntegerError {
 
 /// Whether a number is a floating-point literal.
 pub(crate) fn is_float(text: &str) -> bool {
-    if text.starts_with("0x") || text.starts_with("0X") {
-        return false;
+    if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        return is_hexadecimal_float(digits);
     }
     let body = text.trim_end_matches(['f', 'F', 'l', 'L']);
     body.contains(['.', 'e', 'E']) && body.parse::<f64>().is_ok()
+}
+
+/// `1.8p3`, `fp-2L`: an exponent is what tells it from an integer.
+fn is_hexadecimal_float(text: &str) -> bool {
+    let Some((mantissa, exponent)) = text.split_once(['p', 'P']) else { return false };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let exponent = exponent.trim_end_matches(['f', 'F', 'l', 'L']);
+    let exponent = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+    let some = !(exponent.is_empty() || whole.is_empty() && fraction.is_empty());
+    some && digits(whole) && digits(fraction) && exponent.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// Resolves the escapes in the inside of a literal. `Err` has the first unknown escape.
@@ -131,6 +142,7 @@ mod tests {
     #[test]
     fn floats() {
         assert!(is_float("1.0") && is_float("1e-3") && is_float(".5f"));
+        assert!(is_float("0x1.8p3") && is_float("0X.8P-1f") && !is_float("0xp1") && !is_float("0x1.8"));
         assert!(!is_float("1") && !is_float("0x1e3") && !is_float("1.0.0"));
     }
 }

@@ -1,15 +1,21 @@
 //! A file's tokens to its tree: cuts the list into declarations and has each parsed.
 
+mod acf;
 mod statement;
+
+pub(crate) use self::acf::{apply, parse_acf};
+
+use std::collections::HashMap;
 
 use pest::Parser as _;
 
 use crate::ast::*;
 use crate::brackets::{Brackets, match_brackets};
 use crate::build::Builder;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::grammar::{Grammar, Rule};
 use crate::limits::Limits;
+use crate::noise;
 use crate::piece::Piece;
 use crate::poison;
 use crate::preprocess::{MacroOutput, Output};
@@ -26,25 +32,14 @@ const DEEP_STACK: usize = 64 << 20;
 const MAX_SCOPES: usize = 16;
 
 /// Parses what the preprocessor made of the file `id`.
-pub(crate) fn parse_file(session: &mut Session, id: FileId, mut output: Output) -> File {
-    if output.truncated {
-        // Half a file would only give rise to errors that are none.
-        output.tokens.clear();
-    }
-    let brackets = match_brackets(&mut output.tokens, &session.interner, &mut session.diagnostics, &session.limits);
-    let mut parser = FileParser {
-        session,
-        id,
-        tokens: output.tokens,
-        docs: output.docs,
-        brackets,
-        imports: Vec::new(),
-        winrt_told: false,
-    };
+pub(crate) fn parse_file(session: &mut Session, id: FileId, output: Output) -> File {
+    let (macros, doc, safearray_macro) = (output.macros, output.file_doc, output.safearray_macro);
+    let rest = Output { macros: Vec::new(), file_doc: None, ..output };
+    let mut parser = FileParser::new(session, id, rest);
     let end = parser.tokens.len();
     let items = parser.items(0, end, Scope::File, 0);
-    let macros = parser.macros(&output.macros);
-    File { id, doc: output.file_doc, items, imports: parser.imports, macros, safearray_macro: output.safearray_macro }
+    let macros = parser.macros(&macros);
+    File { id, doc, items, imports: parser.imports, macros, safearray_macro }
 }
 
 /// Where declarations stand.
@@ -63,12 +58,51 @@ struct FileParser<'s> {
     brackets: Brackets,
     imports: Vec<FileId>,
     winrt_told: bool,
+    /// Which files are C headers, and whether something in them was found to be no MIDL.
+    headers: HashMap<FileId, HeaderState>,
+}
+
+/// What is known of a file that declarations come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum HeaderState {
+    /// An IDL file.
+    Idl,
+    /// A C header of which all was read so far.
+    Header,
+    /// A C header with something that was left out, which was told.
+    Told,
 }
 
 /// A declaration that did not parse, and why.
 type Failure = Box<Diagnostic>;
 
-impl FileParser<'_> {
+impl<'s> FileParser<'s> {
+    fn new(session: &'s mut Session, id: FileId, mut output: Output) -> Self {
+        if output.truncated {
+            // Half a file would only give rise to errors that are none.
+            output.tokens.clear();
+        }
+        let heads = output.tokens.windows(3).filter_map(|three| match three {
+            [word, name, open] if word.text == sym::INTERFACE && name.kind == TokenKind::Ident => {
+                matches!(open.text, sym::LBRACE | sym::COLON).then_some(word.span.file)
+            }
+            _ => None,
+        });
+        session.idl_headers.extend(heads);
+        let bullet = noise::remove(&mut output.tokens, &session.interner, |file| session.is_c_header(file));
+        session.diagnostics.extend(bullet);
+        let mut unmatched = Diagnostics::new();
+        let brackets = match_brackets(&mut output.tokens, &session.interner, &mut unmatched, &session.limits);
+        let (tokens, docs) = (output.tokens, output.docs);
+        let imports = Vec::new();
+        let headers = HashMap::new();
+        let mut this = Self { session, id, tokens, docs, brackets, imports, winrt_told: false, headers };
+        for diagnostic in unmatched.iter() {
+            this.report(diagnostic.clone());
+        }
+        this
+    }
+
     fn token(&self, index: usize) -> Option<Token> {
         self.tokens.get(index).copied()
     }
@@ -101,6 +135,25 @@ impl FileParser<'_> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
+        match diagnostic.span().filter(|_| diagnostic.severity == Severity::Error) {
+            Some(span) if self.header(span.file) != HeaderState::Idl => self.left_out(diagnostic, span.file),
+            _ => self.session.diagnostics.push(diagnostic),
+        }
+    }
+
+    fn header(&mut self, file: FileId) -> HeaderState {
+        let session = &self.session;
+        let state = || if session.is_c_header(file) { HeaderState::Header } else { HeaderState::Idl };
+        *self.headers.entry(file).or_insert_with(state)
+    }
+
+    /// An error in a C header: much of C is no MIDL, and the files that import it hardly need it.
+    fn left_out(&mut self, mut diagnostic: Diagnostic, file: FileId) {
+        if self.headers.insert(file, HeaderState::Told) == Some(HeaderState::Told) {
+            return;
+        }
+        diagnostic.severity = Severity::Warning;
+        diagnostic.notes.push("this is a C header: what MIDL cannot read of it is left out".to_owned());
         self.session.diagnostics.push(diagnostic);
     }
 
@@ -186,6 +239,9 @@ impl FileParser<'_> {
     fn outside_interface(&mut self, items: &[Item]) {
         for item in items {
             if let Item::Operation(operation) = item {
+                if self.header(operation.name.span.file) != HeaderState::Idl {
+                    continue;
+                }
                 let message = format!("`{}` belongs to no interface", operation.name.name);
                 self.report(
                     Diagnostic::warning("operation-outside-interface", message)
@@ -366,6 +422,7 @@ impl FileParser<'_> {
         match head {
             Ok(mut head) => {
                 head.span = self.span(start, next);
+                head.has_body = open.is_some();
                 items.push(match self.text(keyword) {
                     sym::COCLASS => Item::Coclass(head),
                     sym::MODULE => Item::Module(head),
@@ -442,11 +499,11 @@ impl FileParser<'_> {
             let span = self.span(start, end);
             return Err(Box::new(diagnostic.label(span, format!("it has more than {limit} tokens"))));
         }
-        // `a ? b ? c : d : e` is the one nesting that needs no brackets.
-        let is_question = |token: &&Token| token.text == sym::QUESTION;
+        // `a ? b ? c : d : e` and `sizeof sizeof a` are the nestings that need no brackets.
+        let is_question = |token: &&Token| matches!(token.text, sym::QUESTION | sym::SIZEOF);
         let questions = tokens.iter().filter(is_question).count();
         if let Some(last) = tokens.iter().filter(is_question).nth(self.session.limits.max_nesting) {
-            let diagnostic = Diagnostic::error("nested-too-deeply", "too many conditional operators");
+            let diagnostic = Diagnostic::error("nested-too-deeply", "too many conditional operators or `sizeof`");
             return Err(Box::new(diagnostic.label(last.span, format!("in this {what}"))));
         }
         let depth = self.brackets.depth(start, end) + questions;
@@ -458,7 +515,9 @@ impl FileParser<'_> {
             what,
         };
         let (result, diagnostics) = job.run(depth, build)?;
-        self.session.diagnostics.extend(diagnostics);
+        for diagnostic in diagnostics {
+            self.report(diagnostic);
+        }
         Ok(result)
     }
 
@@ -488,7 +547,7 @@ fn macro_value(output: &MacroOutput, interner: &Interner, limits: &Limits) -> Op
             sym::RPAREN => nesting = nesting.checked_sub(1)?,
             // Cheap proof that it is none.
             sym::SEMI | sym::LBRACE | sym::LBRACKET | sym::HASH | sym::EQUALS => return None,
-            sym::QUESTION => questions += 1,
+            sym::QUESTION | sym::SIZEOF => questions += 1,
             _ => {}
         }
         if nesting + questions > DEEP {

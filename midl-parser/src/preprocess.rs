@@ -166,7 +166,7 @@ pub(crate) fn preprocess(cx: Context<'_>, root: FileId, identity: PathBuf) -> Ou
 
 impl Preprocessor<'_> {
     fn open(&mut self, file: FileId, identity: PathBuf) {
-        let text = self.cx.sources.get(file).map(|file| file.text().clone()).unwrap_or_default();
+        let text = self.cx.sources.get(file).map(|file| file.to_read().clone()).unwrap_or_default();
         self.included_bytes = self.included_bytes.saturating_add(text.len());
         let lexer = Lexer::new(file, text);
         self.files.push(OpenFile { lexer, identity, conditionals: Vec::new() });

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::ast;
 use crate::decode::decode;
-use crate::diag::{Diagnostic, Diagnostics};
+use crate::diag::{Diagnostic, Diagnostics, Severity};
+use crate::furniture;
 use crate::limits::Limits;
-use crate::loader::Loader;
+use crate::loader::{LoadError, Loader};
 use crate::parse;
 use crate::preprocess::{self, load_error, preprocess};
 use crate::source::{FileId, Reason, SourceMap, Span};
@@ -29,6 +30,12 @@ pub struct MissingFile {
     pub name: String,
     /// The place that names it.
     pub span: Span,
+}
+
+/// Whether a file is a header of C by its name.
+pub(crate) fn is_header(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    extension.is_some_and(|extension| ["h", "hh", "hpp", "hxx", "inl"].iter().any(|known| extension == *known))
 }
 
 /// How far a file has got.
@@ -56,6 +63,11 @@ pub struct Session {
     missing: Vec<MissingFile>,
     pub(crate) poisoned: HashSet<String>,
     defines: String,
+    acf: Option<PathBuf>,
+    /// Files that are no error to miss.
+    dispensable: &'static [&'static str],
+    /// Files with a C header's name that have interfaces in them.
+    pub(crate) idl_headers: HashSet<FileId>,
 }
 
 impl std::fmt::Debug for Session {
@@ -68,7 +80,8 @@ impl std::fmt::Debug for Session {
 }
 
 impl Session {
-    /// A session that reads files through `loader`. The macro `__midl` is defined as 1000.
+    /// A session that reads files through `loader`. The macro `__midl` is defined as 1000, and
+    /// `MIDL_PASS` as 1: headers hide from MIDL with it what is only for C.
     pub fn new(loader: Box<dyn Loader>) -> Self {
         let mut this = Self {
             sources: SourceMap::new(),
@@ -82,8 +95,12 @@ impl Session {
             missing: Vec::new(),
             poisoned: HashSet::new(),
             defines: String::new(),
+            acf: None,
+            dispensable: &[],
+            idl_headers: HashSet::new(),
         };
         this.define("__midl", "1000");
+        this.define("MIDL_PASS", "1");
         this
     }
 
@@ -104,6 +121,18 @@ impl Session {
         self.sources.set_builtin(&self.defines);
     }
 
+    /// Names the ACF file of the roots parsed from now on. Without, a root's is the file of its name
+    /// with the extension `acf`, if there is one.
+    pub fn set_acf(&mut self, path: Option<PathBuf>) {
+        self.acf = path;
+    }
+
+    /// Names files whose import is a warning, not an error, where they are not found: who asks for
+    /// this knows what they declare.
+    pub fn do_without(&mut self, names: &'static [&'static str]) {
+        self.dispensable = names;
+    }
+
     /// Parses a root file and, recursively, what it imports. Files that the session has parsed
     /// before are not parsed again.
     pub fn parse(&mut self, path: &Path) -> Parsed {
@@ -117,6 +146,11 @@ impl Session {
     /// The tree of a file that was parsed (not of one that was only included).
     pub fn file(&self, id: FileId) -> Option<&ast::File> {
         self.files.get(&id)
+    }
+
+    /// Whether a file is a header of C: it has the name of one, and no interface in it.
+    pub fn is_c_header(&self, id: FileId) -> bool {
+        is_header(self.sources.path(id)) && !self.idl_headers.contains(&id)
     }
 
     /// All trees, by id.
@@ -162,7 +196,15 @@ impl Session {
         match self.loader.resolve(name, Some(&from)) {
             Ok(path) => self.parse_file(path, name, Some(span)),
             Err(error) => {
-                self.diagnostics.push(load_error(&error, "import", name, span));
+                let mut diagnostic = load_error(&error, "import", name, span);
+                let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
+                if matches!(error, LoadError::NotFound { .. })
+                    && self.dispensable.iter().any(|other| other.eq_ignore_ascii_case(base))
+                {
+                    diagnostic.severity = Severity::Warning;
+                    diagnostic.notes.push("its best-known types are built in, and stand in for it".to_owned());
+                }
+                self.diagnostics.push(diagnostic);
                 self.missing.push(MissingFile { name: name.to_owned(), span });
                 None
             }
@@ -193,6 +235,23 @@ impl Session {
         let id = self.read(path, name, import)?;
         self.states.insert(identity.clone(), State::Open(id));
         self.chain.push((id, import));
+        let (output, missing) = self.preprocess(id, identity.clone());
+        self.missing.extend(missing.into_iter().map(|(name, span)| MissingFile { name, span }));
+        if output.truncated {
+            let span = import.unwrap_or(Span::new(id, 0, 0));
+            self.missing.push(MissingFile { name: name.to_owned(), span });
+        }
+        let mut file = parse::parse_file(self, id, output);
+        if import.is_none() {
+            self.configure(&mut file);
+        }
+        self.files.insert(id, file);
+        self.chain.pop();
+        self.states.insert(identity, State::Done(id));
+        Some(id)
+    }
+
+    fn preprocess(&mut self, id: FileId, identity: PathBuf) -> (preprocess::Output, Vec<(String, Span)>) {
         let mut missing = Vec::new();
         let cx = preprocess::Context {
             sources: &mut self.sources,
@@ -202,17 +261,33 @@ impl Session {
             limits: &self.limits,
             missing: &mut missing,
         };
-        let output = preprocess(cx, id, identity.clone());
-        self.missing.extend(missing.into_iter().map(|(name, span)| MissingFile { name, span }));
-        if output.truncated {
-            let span = import.unwrap_or(Span::new(id, 0, 0));
-            self.missing.push(MissingFile { name: name.to_owned(), span });
+        let output = preprocess(cx, id, identity);
+        (output, missing)
+    }
+
+    /// Adds the attributes of the ACF file of a root: the one that was named, or the one beside it.
+    fn configure(&mut self, file: &mut ast::File) {
+        let idl = self.sources.path(file.id).to_path_buf();
+        let given = self.acf.clone();
+        let path = given.clone().unwrap_or_else(|| idl.with_extension("acf"));
+        if path == idl {
+            return;
         }
-        let file = parse::parse_file(self, id, output);
-        self.files.insert(id, file);
-        self.chain.pop();
-        self.states.insert(identity, State::Done(id));
-        Some(id)
+        let bytes = match self.loader.read(&path) {
+            Ok(bytes) if bytes.len() <= self.limits.max_file_bytes => bytes,
+            Err(error) if given.is_some() => {
+                self.diagnostics.push(Diagnostic::error("file-unreadable", error.to_string()));
+                return;
+            }
+            _ => return,
+        };
+        let (text, encoding) = decode(bytes);
+        let identity = self.loader.identity(&path);
+        let id = self.sources.add(path, text, encoding, None);
+        let (output, _) = self.preprocess(id, identity);
+        let acf = parse::parse_acf(self, id, output);
+        let unknown = parse::apply(acf, file);
+        self.diagnostics.extend(unknown);
     }
 
     fn read(&mut self, path: PathBuf, name: &str, import: Option<Span>) -> Option<FileId> {
@@ -239,7 +314,14 @@ impl Session {
             return None;
         }
         let (text, encoding) = decode(bytes);
-        Some(self.sources.add(path, text, encoding, import.map(Reason::Import)))
+        let (blanked, furniture) = furniture::blank(&text);
+        let blanked = blanked.into_owned();
+        let id = self.sources.add(path, text, encoding, import.map(Reason::Import));
+        if let Some((start, end)) = furniture {
+            self.sources.set_blanked(id, &blanked);
+            self.diagnostics.push(furniture::warning(Span::new(id, start, end)));
+        }
+        Some(id)
     }
 
     fn import_cycle(&mut self, id: FileId, import: Option<Span>) {

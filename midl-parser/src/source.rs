@@ -108,6 +108,8 @@ impl Reason {
 pub struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
+    /// What is read instead of the text: of the same length, with something blanked.
+    blanked: Option<Arc<str>>,
     encoding: Encoding,
     reason: Option<Reason>,
     line_starts: OnceLock<Vec<u32>>,
@@ -122,6 +124,11 @@ impl SourceFile {
     /// The text in UTF-8, without a byte order mark.
     pub fn text(&self) -> &Arc<str> {
         &self.text
+    }
+
+    /// What the preprocessor reads: the text without what a printed page left in it.
+    pub(crate) fn to_read(&self) -> &Arc<str> {
+        self.blanked.as_ref().unwrap_or(&self.text)
     }
 
     /// How the octets of the file were read.
@@ -218,11 +225,19 @@ impl SourceMap {
         self.files.push(SourceFile {
             path: path.into(),
             text: text.into(),
+            blanked: None,
             encoding,
             reason,
             line_starts: OnceLock::new(),
         });
         id
+    }
+
+    /// Sets what is read instead of a file's text; messages show the text itself.
+    pub(crate) fn set_blanked(&mut self, id: FileId, text: &str) {
+        if let Some(file) = self.files.get_mut(id.0 as usize) {
+            file.blanked = Some(text.into());
+        }
     }
 
     /// Replaces the text of the built-in file.

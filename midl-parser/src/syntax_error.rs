@@ -174,6 +174,7 @@ fn describe(rule: Rule) -> &'static str {
         Rule::rbrace => "`}`",
         Rule::star | Rule::pointer => "`*`",
         Rule::dots => "`..`",
+        Rule::ellipsis => "`...`",
         Rule::any_bound => "an array bound",
         Rule::k_typedef => "`typedef`",
         Rule::k_switch | Rule::switch_header => "`switch`",

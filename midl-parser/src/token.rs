@@ -82,7 +82,7 @@ symbols! {
     LIBRARY = "library", MODULE = "module", IMPORT = "import", IMPORTLIB = "importlib",
     CPP_QUOTE = "cpp_quote", MIDL_PRAGMA = "midl_pragma", EXTERN = "extern", STATIC = "static",
     NAMESPACE = "namespace", RUNTIMECLASS = "runtimeclass",
-    APICONTRACT = "apicontract", DECLARE = "declare", REQUIRES = "requires", SWITCH = "switch",
+    APICONTRACT = "apicontract", MINUS = "-", SIZEOF = "sizeof", HAS_INCLUDE = "__has_include", DECLARE = "declare", REQUIRES = "requires", SWITCH = "switch",
 }
 
 impl Interner {

@@ -150,3 +150,86 @@ fn limits() {
     let calls = format!("#define F(x) x\n{}1{}", "F(".repeat(5000), ")".repeat(5000));
     assert!(messages(&calls, &[]).contains("macro calls are nested too deeply"));
 }
+
+macro_rules! cases {
+    ($($name:ident: $text:expr;)*) => {$(
+        #[test]
+        fn $name() {
+            assert_snapshot!(messages($text, &[]));
+        }
+    )*};
+}
+
+cases! {
+    page_ends_are_left_out:
+        "interface i {\nlong f();\n\n33 / 40\n[MS-XXXX] - v20160714\nSome Protocol\n\
+         Copyright \u{a9} 2016 Microsoft Corporation\nRelease: July 14, 2016\nlong g();\n}\n";
+    bullets_of_lists_are_left_out:
+        "interface i {\n- long f(\n- [in] long a\n);\ntypedef enum {\n- A = 0,\n- B\n} E;\n}\n";
+    literals_on_several_lines:
+        "interface i {\n[helpstring(\"one\ntwo\")] long f();\n}\n";
+    literals_that_no_line_closes:
+        "interface i {\n[helpstring(\"one)] long f();\nlong g([in] long a);\n}\n";
+    floating_point_and_characters_that_are_none:
+        "const double A = 0x1.8;\nconst double B = 1.5.5;\nconst long C = 'abcde';\nconst long D = '';\n";
+    conditions_with_has_include:
+        "#if __has_include(\"nowhere.h\")\n#error not here\n#endif\n#if __has_include\n#endif\n\
+         #if __has_include(nowhere.h)\n#endif\n";
+    ellipses_in_the_wrong_place:
+        "interface i {\nlong f(..., [in] long a);\nlong g([in] long a ...);\nlong h([in] long a, ...);\n}\n";
+    interfaces_within_interfaces:
+        "interface outer {\nlong f();\ninterface inner {\nlong g();\n}\n}\n";
+    second_bases:
+        "interface i : a, b {\nlong f();\n}\n";
+    versions_that_are_none:
+        "[version(1.x)] interface a { }\n[version(70000.0)] interface b { }\n";
+    bodies_that_are_missing:
+        "typedef struct *P;\ntypedef union switch (long n) U;\ntypedef enum E2;\n";
+    cases_without_values:
+        "typedef [switch_type(long)] union { [case()] long a; [case(\"x\")] long b; } U;\n";
+    macros_called_wrongly:
+        "#define ONE(a) a\n#define TWO(a, a) a\n#define 5 x\nconst long A = ONE(1, 2);\nconst long B = ONE(1;\n";
+    sizes_within_sizes:
+        "const long A = sizeof(long) + sizeof 3 + sizeof(;\n";
+}
+
+/// A root, and the ACF file beside it.
+fn configured(idl: &str, acf: &str) -> midlc_parser::Session {
+    support::session(idl, &[("root.acf", acf)])
+}
+
+#[test]
+fn acf_files_with_errors() {
+    let idl = "interface i {\ntypedef long T;\nlong f([in] long a);\n}\n";
+    let acf = "[explicit_handle] interface i {\n typedef [encode] T, MISSING;\n [code] f([bad] b);\n g();\n long x;\n}\n\
+               interface other { }\n[nocode";
+    let session = configured(idl, acf);
+    assert_snapshot!(session.diagnostics.render_all(&session.sources, false));
+}
+
+#[test]
+fn acf_files_add_attributes() {
+    use midlc_parser::ast::Item;
+    let idl = "interface i {\ntypedef struct S *T;\nlong f([in] long a, [out] long *s);\n}\n";
+    let acf = "[auto_handle] interface i { include \"x.h\"; typedef [allocate(all_nodes)] T;\n\
+               [enable_allocate] f([comm_status] s, [fault_status] hidden); }\n";
+    let session = configured(idl, acf);
+    assert_eq!(session.diagnostics.render_all(&session.sources, false), "");
+    let file = session.files().find(|file| !file.items.is_empty()).unwrap();
+    let Some(Item::Interface(interface)) = file.items.first() else { panic!("no interface") };
+    assert_eq!(support::attrs(&interface.attrs), "[auto_handle] ");
+    let Some([Item::Typedef(typedef), Item::Operation(operation)]) = interface.items.as_deref() else {
+        panic!("not two declarations")
+    };
+    assert_eq!(support::attrs(&typedef.attrs), "[allocate(all_nodes)] ");
+    assert_eq!(support::attrs(&operation.attrs), "[enable_allocate] ");
+    assert_eq!(support::attrs(&operation.params[1].attrs), "[out, comm_status] ");
+}
+
+#[test]
+fn c_headers_are_read_as_far_as_they_go() {
+    let header = "extern \"C\" {\nstatic __inline int f(int a) { for (;;) { return a; } }\n\
+                  typedef unsigned int __declspec(align(4)) UINT_A;\nint x = 5 5;\nint y[] = { 1, 2 };\n\
+                  __declspec(dllimport) long __stdcall Fn(UINT_A *__restrict p, ...);\n}\n#include \"nowhere.h\"\n";
+    assert_snapshot!(messages("import \"api.h\";\ninterface i { long f([in] UINT_A a); }\n", &[("api.h", header)]));
+}

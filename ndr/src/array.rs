@@ -14,6 +14,8 @@ pub trait Sequence {
     const ALIGN: Align;
     /// The least number of octets of an element.
     const MIN: usize;
+    /// Whether the elements need not be the first ones of their array (`first_is`).
+    const SHIFTED: bool = false;
 
     /// The number of elements.
     fn len(value: &Self::Value) -> usize;
@@ -63,7 +65,7 @@ impl<C: Codec> Sequence for Items<C> {
         for _ in 0..count {
             // A zero octet is the least that an element costs: this keeps the limit honest.
             e.reserve(C::MIN)?;
-            C::put(&zero, e)?;
+            C::put_slice(std::slice::from_ref(&zero), e)?;
         }
         Ok(())
     }
@@ -76,6 +78,45 @@ impl<C: Codec> Sequence for Items<C> {
     #[inline]
     fn get_deferred(value: &mut Self::Value, d: &mut Decoder) -> Result<(), DecodeError> {
         value.iter_mut().try_for_each(|value| C::get_deferred(value, d))
+    }
+}
+
+/// Elements that begin at another one than the first of their array (`first_is`): at the one that
+/// was set ([`Encoder::set_first`]), or at what [`Decoder::first`] says.
+#[derive(Debug)]
+pub struct Shifted<S>(PhantomData<S>);
+
+impl<S: Sequence> Sequence for Shifted<S> {
+    type Value = S::Value;
+    const ALIGN: Align = S::ALIGN;
+    const MIN: usize = S::MIN;
+    const SHIFTED: bool = true;
+
+    fn len(value: &S::Value) -> usize {
+        S::len(value)
+    }
+
+    fn put(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        S::put(value, e)
+    }
+
+    fn put_deferred(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        S::put_deferred(value, e)
+    }
+
+    fn put_zeros(count: u64, e: &mut Encoder) -> Result<(), EncodeError> {
+        S::put_zeros(count, e)
+    }
+
+    fn get(count: usize, d: &mut Decoder) -> Result<S::Value, DecodeError> {
+        S::get(count, d)
+    }
+
+    fn get_deferred(value: &mut S::Value, d: &mut Decoder) -> Result<(), DecodeError> {
+        let first = d.first();
+        S::get_deferred(value, d)?;
+        d.set_first(first);
+        Ok(())
     }
 }
 
@@ -232,7 +273,13 @@ impl<S: Sequence> ConformantVarying<S> {
     /// Offset, actual count and elements, for a conformant structure.
     #[inline]
     pub fn put_elements(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
-        e.count(0)?;
+        let first = e.take_first();
+        Self::put_at(first, value, e)
+    }
+
+    #[inline]
+    fn put_at(first: u64, value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        e.count(if S::SHIFTED { first } else { 0 })?;
         e.count(S::len(value) as u64)?;
         S::put(value, e)
     }
@@ -240,14 +287,18 @@ impl<S: Sequence> ConformantVarying<S> {
     /// Offset, actual count and elements, for a conformant structure.
     #[inline]
     pub fn get_elements(max: u64, d: &mut Decoder) -> Result<S::Value, DecodeError> {
-        d.zero_offset()?;
+        let first = if S::SHIFTED { d.count()? } else { d.zero_offset().map(|()| 0)? };
         let actual = d.count()?;
-        if actual > max {
-            return Err(d.error(DecodeErrorKind::OverMaximum { found: actual, max }));
+        let found = first.saturating_add(actual);
+        if found > max {
+            return Err(d.error(DecodeErrorKind::OverMaximum { found, max }));
         }
         let elements = d.check_count(actual, S::MIN)?;
         let value = S::get(elements, d)?;
         d.set_max_count(max);
+        if S::SHIFTED {
+            d.set_first(first);
+        }
         Ok(value)
     }
 }
@@ -264,9 +315,11 @@ impl<S: Sequence> Codec for ConformantVarying<S> {
 
     #[inline]
     fn put(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
-        let max = e.take_capacity(S::len(value))?;
+        let first = if S::SHIFTED { e.take_first() } else { 0 };
+        let end = usize::try_from(first).unwrap_or(usize::MAX).saturating_add(S::len(value));
+        let max = e.take_capacity(end)?;
         e.count(max)?;
-        Self::put_elements(value, e)
+        Self::put_at(first, value, e)
     }
 
     #[inline]
@@ -306,11 +359,12 @@ impl<S: Sequence, const N: usize> Codec for Varying<S, N> {
 
     #[inline]
     fn put(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
-        let (len, capacity) = (S::len(value) as u64, N as u64);
+        let first = if S::SHIFTED { e.take_first() } else { 0 };
+        let (len, capacity) = (first.saturating_add(S::len(value) as u64), N as u64);
         if len > capacity {
             return Err(EncodeError::new(EncodeErrorKind::OverCapacity { len, capacity }));
         }
-        ConformantVarying::<S>::put_elements(value, e)
+        ConformantVarying::<S>::put_at(first, value, e)
     }
 
     #[inline]

@@ -10,7 +10,9 @@ use uuid::Uuid;
 
 use crate::{
     AuthLevel, ContextHandle, Encoding, Fault, Handle, HandleChange, HandleError, HandleRefusal, HandleStrictness,
-    HandleTable, HandleType, Interface, latch::Latch,
+    HandleTable, HandleType, Interface,
+    com::{OrpcThat, OrpcThis},
+    latch::Latch,
 };
 
 /// A call in progress: who calls, over what, and what it may use. Cloning is cheap.
@@ -20,6 +22,7 @@ pub struct Call {
     opnum: u16,
     encoding: Encoding,
     object: Option<Uuid>,
+    orpc: Option<Arc<OrpcThis>>,
     shared: Arc<Shared>,
     state: Arc<State>,
 }
@@ -30,6 +33,8 @@ struct State {
     cancelled: Latch,
     /// Handles opened for the response, which the client does not know of yet.
     opened: Mutex<Vec<ContextHandle>>,
+    /// What goes in front of the response of a COM interface.
+    that: Mutex<OrpcThat>,
 }
 
 /// What the calls of an association have in common.
@@ -42,7 +47,7 @@ struct Shared {
 /// Limits of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallLimits {
-    /// Largest request stub in octets.
+    /// Largest request stub in octets. Pipes do not count: they are never held as a whole.
     pub max_request: usize,
     /// Largest response stub in octets; a call that would answer more ends in a fault, so that a
     /// small request cannot cost gigabytes.
@@ -72,6 +77,7 @@ impl Call {
             opnum,
             encoding,
             object: None,
+            orpc: None,
             shared: Arc::clone(&association.shared),
             state: Arc::default(),
         }
@@ -81,6 +87,28 @@ impl Call {
     pub fn with_object(mut self, object: Option<Uuid>) -> Self {
         self.object = object;
         self
+    }
+
+    /// Sets what came in front of a request of a COM interface.
+    pub(crate) fn with_orpc(mut self, this: OrpcThis) -> Self {
+        self.orpc = Some(Arc::new(this));
+        self
+    }
+
+    /// What came in front of the request, where the interface is a COM interface: the client's
+    /// version, causality and extensions.
+    pub fn orpc(&self) -> Option<&OrpcThis> {
+        self.orpc.as_deref()
+    }
+
+    /// Says what goes in front of the response, where the interface is a COM interface: extensions,
+    /// such as the description of an error. Without, nothing does.
+    pub fn set_orpc_that(&self, that: OrpcThat) {
+        *self.state.that.lock().unwrap_or_else(PoisonError::into_inner) = that;
+    }
+
+    pub(crate) fn take_orpc_that(&self) -> OrpcThat {
+        std::mem::take(&mut *self.state.that.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The interface called.

@@ -8,13 +8,17 @@ use std::{
     },
 };
 
+use uuid::Uuid;
+
 use crate::{
     Body, ChannelError, ContextHandle, DecodeError, DecodeErrorKind, Decoder, EncodeError, Encoder, Encoding, Message,
     Status, TransportError,
+    com::{OrpcThat, OrpcThis},
+    trace::trace,
 };
 
 /// Octets that a client accepts as one response.
-const MAX_RESPONSE: usize = 1 << 30;
+pub(crate) const MAX_RESPONSE: usize = 1 << 30;
 
 /// A way to the server of one interface: a bound presentation context of an association, a direct
 /// call into a service, or what a user puts around them.
@@ -27,6 +31,15 @@ pub trait Channel: Send + Sync {
 
     /// Makes a call and waits for the response.
     fn call(&self, opnum: u16, request: Body) -> impl Future<Output = Result<Reply, ChannelError>> + Send;
+
+    /// What goes in front of the next request of a COM interface: a causality of its own, unless the
+    /// channel knows better.
+    fn orpc_this(&self) -> OrpcThis {
+        OrpcThis::new(Uuid::new_v4())
+    }
+
+    /// Sees what came in front of a response of a COM interface.
+    fn orpc_that(&self, _that: &OrpcThat) {}
 }
 
 /// A response, as a channel brings it.
@@ -50,6 +63,14 @@ impl<C: Channel> Channel for &C {
     fn call(&self, opnum: u16, request: Body) -> impl Future<Output = Result<Reply, ChannelError>> + Send {
         C::call(self, opnum, request)
     }
+
+    fn orpc_this(&self) -> OrpcThis {
+        C::orpc_this(self)
+    }
+
+    fn orpc_that(&self, that: &OrpcThat) {
+        C::orpc_that(self, that);
+    }
 }
 
 impl<C: Channel> Channel for Arc<C> {
@@ -63,6 +84,14 @@ impl<C: Channel> Channel for Arc<C> {
 
     fn call(&self, opnum: u16, request: Body) -> impl Future<Output = Result<Reply, ChannelError>> + Send {
         C::call(self, opnum, request)
+    }
+
+    fn orpc_this(&self) -> OrpcThis {
+        C::orpc_this(self)
+    }
+
+    fn orpc_that(&self, that: &OrpcThat) {
+        C::orpc_that(self, that);
     }
 }
 
@@ -95,11 +124,14 @@ where
     Q: Message + Sync,
     P: Message,
 {
+    trace("request", request);
     let mut e = Encoder::new(channel.encoding());
     request.encode(&mut e)?;
     let reply = channel.call(opnum, Body::from_chunks(e.finish())).await?;
     let stub = reply.body.collect(MAX_RESPONSE).await?;
-    Ok(P::decode(&mut Decoder::new(stub, reply.encoding))?)
+    let response = P::decode(&mut Decoder::new(stub, reply.encoding))?;
+    trace("response", &response);
+    Ok(response)
 }
 
 /// How [`exchange`] can fail.

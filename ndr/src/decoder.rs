@@ -21,6 +21,7 @@ pub struct Decoder {
     encoding: Encoding,
     level: Level,
     max_count: u64,
+    first: u64,
     depth: u16,
     max_depth: u16,
     /// Full pointers: `None` while the pointee is being unmarshalled.
@@ -71,6 +72,7 @@ impl Decoder {
             encoding,
             level: Level::V5,
             max_count: 0,
+            first: 0,
             depth: 0,
             max_depth: Self::DEFAULT_MAX_DEPTH,
             full: BTreeMap::new(),
@@ -80,6 +82,12 @@ impl Decoder {
             count_taken: 0,
             text: None,
         }
+    }
+
+    /// Reads on at an octet of a stub.
+    pub(crate) fn at(mut self, position: usize) -> Self {
+        self.pos = position;
+        self
     }
 
     /// Sets the target level of the consistency checks ([MS-RPCE] 3.1.1.5.3).
@@ -312,6 +320,19 @@ impl Decoder {
         Text { end: start + octets.len(), octets: Arc::new(octets.into()), start }
     }
 
+    /// Unmarshals something little-endian, whatever the byte order of the stub.
+    pub(crate) fn little<T>(&mut self, get: impl FnOnce(&mut Self) -> T) -> T {
+        if !self.encoding.is_big() {
+            return get(self);
+        }
+        // Strings share octets that are swapped, or not, according to the byte order.
+        let (encoding, text) = (self.encoding, self.text.take());
+        self.encoding = encoding.little();
+        let done = get(self);
+        (self.encoding, self.text) = (encoding, text);
+        done
+    }
+
     /// Counts in a row.
     #[inline]
     fn counts<const N: usize>(&mut self) -> Result<[u64; N], DecodeError> {
@@ -381,6 +402,17 @@ impl Decoder {
     #[inline]
     pub(crate) fn set_max_count(&mut self, count: u64) {
         self.max_count = count;
+    }
+
+    /// The element at which the array that was unmarshalled last begins, where `first_is` says so.
+    #[inline]
+    pub fn first(&self) -> u64 {
+        self.first
+    }
+
+    #[inline]
+    pub(crate) fn set_first(&mut self, element: u64) {
+        self.first = element;
     }
 
     /// Checks a count of the wire against the value that dictates it ([MS-RPCE] 3.1.1.5.3.1).
@@ -464,6 +496,12 @@ impl Decoder {
         if let Some(place) = self.count_queue.get_mut(slot.0) {
             *place = count;
         }
+    }
+
+    /// Takes the count whose turn it is, for a check of one's own.
+    #[inline]
+    pub fn take_count(&mut self) -> u64 {
+        self.next_count()
     }
 
     #[inline]

@@ -32,11 +32,24 @@ pub struct Encoder {
     encoding: Encoding,
     next_referent: u32,
     capacity: Option<u64>,
+    first: u64,
     depth: u16,
     max_depth: u16,
     max_len: u64,
+    /// How many marks have still to be filled in: until then nothing becomes a chunk.
+    marks: u32,
     /// Full pointers seen, by address.
     full: BTreeMap<usize, FullPointee>,
+}
+
+/// A place that is filled in later.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Mark {
+    /// Where it lies in the buffer.
+    at: usize,
+    /// Where it lies in the stub.
+    start: usize,
 }
 
 #[derive(Debug)]
@@ -61,11 +74,19 @@ impl Encoder {
             encoding,
             next_referent: FIRST_REFERENT,
             capacity: None,
+            first: 0,
             depth: 0,
             max_depth: Self::DEFAULT_MAX_DEPTH,
             max_len: u64::MAX,
+            marks: 0,
             full: BTreeMap::new(),
         }
+    }
+
+    /// Goes on with a stub of which `position` octets have been written elsewhere: for alignment.
+    /// [`max_len`](Self::max_len) counts from here.
+    pub(crate) fn resume(encoding: Encoding, position: u64) -> Self {
+        Self { flushed: (position % 8) as usize, ..Self::new(encoding) }
     }
 
     /// Limits how deeply pointers may nest.
@@ -136,7 +157,7 @@ impl Encoder {
     #[cold]
     #[inline(never)]
     fn grow(&mut self, octets: usize) {
-        if self.buf.len() < FULL_CHUNK {
+        if self.buf.len() < FULL_CHUNK || self.marks != 0 {
             self.buf.reserve(octets.max(self.buf.len()).max(256));
         } else {
             let size = (2 * self.buf.len()).min(LARGEST_CHUNK).max(octets);
@@ -347,6 +368,37 @@ impl Encoder {
         }
     }
 
+    /// A place of four octets that is filled in later, when what comes after it is known.
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.u32(0);
+        self.marks += 1;
+        Mark { at: self.buf.len() - 4, start: self.position() - 4 }
+    }
+
+    /// Octets written since a mark was made, its own included.
+    pub(crate) fn since(&self, mark: &Mark) -> usize {
+        self.position() - mark.start
+    }
+
+    /// Fills a mark in.
+    pub(crate) fn fill(&mut self, mark: Mark, value: u32) {
+        let value = if self.encoding.is_big() { value.to_be_bytes() } else { value.to_le_bytes() };
+        if let Some(place) = self.buf.get_mut(mark.at..).and_then(|rest| rest.first_chunk_mut()) {
+            *place = value;
+        }
+        self.marks -= 1;
+    }
+
+    /// Marshals something little-endian, whatever the byte order of the stub: what [MS-OAUT] and
+    /// [MS-DCOM] say of many of their types.
+    pub(crate) fn little<T>(&mut self, put: impl FnOnce(&mut Self) -> T) -> T {
+        let encoding = self.encoding;
+        self.encoding = encoding.little();
+        let done = put(self);
+        self.encoding = encoding;
+        done
+    }
+
     /// Octets, without alignment.
     #[inline]
     pub fn raw(&mut self, octets: &[u8]) {
@@ -367,6 +419,10 @@ impl Encoder {
             return Ok(());
         }
         self.check_len(octets.len() as u64)?;
+        if self.marks != 0 {
+            self.raw(octets);
+            return Ok(());
+        }
         self.flush(Vec::new());
         self.flushed += octets.len();
         self.chunks.push(octets.clone());
@@ -390,7 +446,7 @@ impl Encoder {
     /// Zero octets, without alignment.
     pub fn zeros(&mut self, octets: usize) -> Result<(), EncodeError> {
         self.check_len(octets as u64)?;
-        if octets < Self::OWN_CHUNK {
+        if octets < Self::OWN_CHUNK || self.marks != 0 {
             self.room(octets);
             self.buf.resize(self.buf.len() + octets, 0);
             return Ok(());
@@ -419,6 +475,25 @@ impl Encoder {
     #[inline]
     pub fn set_capacity(&mut self, elements: impl Into<u64>) {
         self.capacity = Some(elements.into());
+    }
+
+    /// Forgets a capacity that was given to an array that is not written.
+    #[inline]
+    pub(crate) fn drop_capacity(&mut self) {
+        self.capacity = None;
+        self.first = 0;
+    }
+
+    /// Says at which element the array that is marshalled next begins (`first_is`).
+    #[inline]
+    pub fn set_first(&mut self, element: impl Into<u64>) {
+        self.first = element.into();
+    }
+
+    /// The element that the array begins at.
+    #[inline]
+    pub(crate) fn take_first(&mut self) -> u64 {
+        std::mem::take(&mut self.first)
     }
 
     /// The maximum count of an array of `len` elements: the capacity given for it, or its length.

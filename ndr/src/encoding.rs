@@ -64,6 +64,11 @@ impl Encoding {
         }
     }
 
+    /// The same syntax, little-endian.
+    pub(crate) const fn little(self) -> Self {
+        Self { syntax: self.syntax, order: ByteOrder::Little }
+    }
+
     /// The transfer syntax.
     pub const fn syntax(self) -> Syntax {
         self.syntax

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use uuid::Uuid;
+
 /// A value that has no representation on the wire. The caller of a client method, or the
 /// implementer of a server method, is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +86,22 @@ pub enum EncodeErrorKind {
     TooLarge {
         /// The limit in octets.
         limit: u64,
+    },
+    /// A pointer is to another interface than `iid_is` says.
+    #[error("the pointer is to interface {found}, but iid_is says {expected}")]
+    WrongIid {
+        /// The interface that `iid_is` names.
+        expected: Uuid,
+        /// The interface that the reference is for; nil where it is no OBJREF.
+        found: Uuid,
+    },
+    /// A value cannot be what a VARIANT refers to, or an element of a SAFEARRAY.
+    #[error("{what} has no representation in {place}")]
+    NoVariant {
+        /// The value.
+        what: &'static str,
+        /// Where it stands.
+        place: &'static str,
     },
     /// A context handle of another association was passed to a client.
     #[error("the context handle belongs to another association")]
@@ -215,11 +233,36 @@ pub enum DecodeErrorKind {
         /// Largest value allowed.
         max: i64,
     },
+    /// A chunk of a pipe ends in another number of elements than it began with ([MS-RPCE]
+    /// 2.2.5.3.4.5).
+    #[error("a chunk of {count} elements ends with {found:#x} instead of their negated number")]
+    ChunkEnd {
+        /// The number of elements.
+        count: u64,
+        /// What stands at the end.
+        found: u64,
+    },
     /// Values are nested deeper than the limit.
     #[error("nested deeper than {limit} pointers")]
     TooDeep {
         /// The limit.
         limit: u16,
+    },
+    /// A pointer is to another interface than `iid_is` says ([MS-DCOM] 2.2.17).
+    #[error("the pointer is to interface {found}, but iid_is says {expected}")]
+    WrongIid {
+        /// The interface that `iid_is` names.
+        expected: Uuid,
+        /// The interface that the reference is for; nil where it is no OBJREF.
+        found: Uuid,
+    },
+    /// A SAFEARRAY has elements of another type than its parameter or member says.
+    #[error("a SAFEARRAY of {expected} has elements of type {found:#x}")]
+    ElementType {
+        /// The Rust type of the elements expected.
+        expected: &'static str,
+        /// The discriminant found (SF_TYPE, [MS-OAUT] 2.2.8).
+        found: u32,
     },
     /// A full pointer refers to a value of another type, or to itself.
     #[error("full pointer {referent:#x} refers to something else")]
@@ -239,6 +282,11 @@ impl DecodeError {
     /// What is wrong.
     pub fn kind(&self) -> &DecodeErrorKind {
         &self.0.kind
+    }
+
+    /// Whether more octets might be all that is missing.
+    pub(crate) fn is_short(&self) -> bool {
+        matches!(self.kind(), DecodeErrorKind::Truncated { .. } | DecodeErrorKind::CountTooLarge { .. })
     }
 
     /// Where: octets from the start of the stub.

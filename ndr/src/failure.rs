@@ -70,6 +70,13 @@ pub enum CallError<R, S: fmt::Display> {
     /// The server answered with a fault.
     #[error("the server answered with a fault: {0}")]
     Fault(Fault),
+    /// The server refused the first call behind a login that has no answer of its own (NTLM without
+    /// SPNEGO): mostly, the password is wrong. It may also be that the account may not call this.
+    #[error(
+        "the server refuses the first call behind the login ({0}): check user, password and domain, \
+         and whether the account may call this"
+    )]
+    LoginRefused(Fault),
     /// The connection failed; whether the operation ran is not known.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -89,12 +96,42 @@ impl<R, S: fmt::Display> CallError<R, S> {
             _ => None,
         }
     }
+
+    /// The fault, if the server answered with one.
+    pub fn fault(&self) -> Option<Fault> {
+        match self {
+            Self::Fault(fault) | Self::LoginRefused(fault) => Some(*fault),
+            _ => None,
+        }
+    }
+
+    /// The same failure with other results: what functions do that make several calls and give one
+    /// type of error.
+    ///
+    /// ```
+    /// use msrpc_ndr::{CallError, Win32Error};
+    ///
+    /// let failed: CallError<u32, Win32Error> = CallError::Status { status: Win32Error(234), out: Box::new(7) };
+    /// let plain: CallError<(), Win32Error> = failed.map_out(|_| ());
+    /// assert_eq!(plain.status(), Some(&Win32Error(234)));
+    /// ```
+    pub fn map_out<T>(self, map: impl FnOnce(R) -> T) -> CallError<T, S> {
+        match self {
+            Self::Status { status, out } => CallError::Status { status, out: Box::new(map(*out)) },
+            Self::Fault(fault) => CallError::Fault(fault),
+            Self::LoginRefused(fault) => CallError::LoginRefused(fault),
+            Self::Transport(error) => CallError::Transport(error),
+            Self::Encode(error) => CallError::Encode(error),
+            Self::Decode(error) => CallError::Decode(error),
+        }
+    }
 }
 
 impl<R, S: fmt::Display> From<ChannelError> for CallError<R, S> {
     fn from(error: ChannelError) -> Self {
         match error {
             ChannelError::Fault(fault) => Self::Fault(fault),
+            ChannelError::LoginRefused(fault) => Self::LoginRefused(fault),
             ChannelError::Transport(error) => Self::Transport(error),
         }
     }
@@ -106,6 +143,9 @@ pub enum ChannelError {
     /// The server answered with a fault.
     #[error("the server answered with a fault: {0}")]
     Fault(#[from] Fault),
+    /// The server refused the first call behind a login that has no answer of its own.
+    #[error("the server refuses the first call behind the login ({0})")]
+    LoginRefused(Fault),
     /// The connection failed.
     #[error(transparent)]
     Transport(#[from] TransportError),
@@ -129,8 +169,20 @@ impl TransportError {
         Self { message: message.into(), source: Some(Arc::from(source.into())) }
     }
 
+    /// The fault that a body broke off with, if it was one.
+    pub fn fault(&self) -> Option<Fault> {
+        self.source.as_ref()?.downcast_ref().copied()
+    }
+
     pub(crate) fn body_too_large(len: usize, limit: usize) -> Self {
         Self::new(format!("a stub of at least {len} octets exceeds the limit of {limit}"))
+    }
+}
+
+/// A body that breaks off with a fault.
+impl From<Fault> for TransportError {
+    fn from(fault: Fault) -> Self {
+        Self::with_source("the call ended in a fault", fault)
     }
 }
 

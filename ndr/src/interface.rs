@@ -43,6 +43,18 @@ pub enum HandleStrictness {
 }
 
 /// An interface: its identity and its operations. Generated code has one as a `static`.
+///
+/// One that is only called, or that differs from a generated one, is made by hand:
+///
+/// ```
+/// use msrpc_ndr::{AuthLevel, Interface, Uuid};
+///
+/// static SRVSVC: Interface =
+///     Interface::new("srvsvc", Uuid::from_u128(0x4b324fc8_1670_01d3_1278_5a47bf6ee188), (3, 0));
+/// static SEALED: Interface = SRVSVC.minimum_auth_level(AuthLevel::Privacy);
+/// assert_eq!(SEALED, SRVSVC);
+/// ```
+#[derive(Clone)]
 pub struct Interface {
     /// The name in the IDL.
     pub name: &'static str,
@@ -68,9 +80,68 @@ pub struct Interface {
 }
 
 impl Interface {
+    /// An interface without operations that callers of any level may call.
+    pub const fn new(name: &'static str, uuid: Uuid, version: (u16, u16)) -> Self {
+        Self {
+            name,
+            uuid,
+            version,
+            operations: &[],
+            minimum_auth_level: AuthLevel::None,
+            level: Level::V6,
+            handles: HandleStrictness::Strict,
+            wrong_handle: None,
+            null_handle: None,
+            endpoints: &[],
+        }
+    }
+
+    /// The same interface with these operations.
+    pub const fn operations(&self, operations: &'static [Operation]) -> Self {
+        Self { operations, ..self.copy() }
+    }
+
+    /// The same interface, for callers of at least this level.
+    pub const fn minimum_auth_level(&self, level: AuthLevel) -> Self {
+        Self { minimum_auth_level: level, ..self.copy() }
+    }
+
+    /// A clone in constants.
+    const fn copy(&self) -> Self {
+        let &Self {
+            name,
+            uuid,
+            version,
+            operations,
+            minimum_auth_level,
+            level,
+            handles,
+            wrong_handle,
+            null_handle,
+            endpoints,
+        } = self;
+        Self {
+            name,
+            uuid,
+            version,
+            operations,
+            minimum_auth_level,
+            level,
+            handles,
+            wrong_handle,
+            null_handle,
+            endpoints,
+        }
+    }
+
     /// The operation of an opnum; `None` past the last.
     pub fn operation(&self, opnum: u16) -> Option<&'static Operation> {
         self.operations.get(usize::from(opnum))
+    }
+
+    /// Whether the operation of an opnum has pipes.
+    pub fn has_pipes(&self, opnum: u16) -> bool {
+        self.operation(opnum).is_some_and(|operation| operation.pipes)
     }
 
     /// Whether a client of version `major.minor` can be served: the same major version and no
@@ -99,7 +170,7 @@ impl PartialEq for Interface {
 impl Eq for Interface {}
 
 /// An operation of an interface.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Operation {
     /// The name in the IDL.
@@ -110,12 +181,14 @@ pub struct Operation {
     pub idempotent: bool,
     /// Whether the client expects no answer (`maybe`).
     pub maybe: bool,
+    /// Whether it has pipes, so that its stubs are passed on while they arrive.
+    pub pipes: bool,
 }
 
 impl Operation {
     /// An operation.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, reserved: false, idempotent: false, maybe: false }
+        Self { name, reserved: false, idempotent: false, maybe: false, pipes: false }
     }
 
     /// An empty slot.
@@ -131,5 +204,10 @@ impl Operation {
     /// The client expects no answer.
     pub const fn maybe(self) -> Self {
         Self { maybe: true, ..self }
+    }
+
+    /// It has pipes.
+    pub const fn piped(self) -> Self {
+        Self { pipes: true, ..self }
     }
 }

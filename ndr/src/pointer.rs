@@ -89,8 +89,44 @@ impl<C: Codec> Codec for Ref<C> {
     }
 }
 
+/// A `[ref]` pointer that is an element of an array: in NDR nothing stands in place for it (C706
+/// 14.3.12.2), in NDR64 it is as everywhere ([MS-RPCE] 2.2.5.3.5.1).
+#[derive(Debug)]
+pub struct ArrayRef<C>(PhantomData<C>);
+
+impl<C: Codec> Codec for ArrayRef<C> {
+    type Value = C::Value;
+    const ALIGN: Align = Align::of(1, 8);
+    const MIN: usize = 0;
+
+    #[inline]
+    fn zero() -> C::Value {
+        C::zero()
+    }
+
+    #[inline]
+    fn put(value: &C::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        if e.encoding().is_ndr64() { Ref::<C>::put(value, e) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn put_deferred(value: &C::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        put_pointee::<C>(value, e)
+    }
+
+    #[inline]
+    fn get(d: &mut Decoder) -> Result<C::Value, DecodeError> {
+        if d.encoding().is_ndr64() { Ref::<C>::get(d) } else { Ok(C::zero()) }
+    }
+
+    #[inline]
+    fn get_deferred(value: &mut C::Value, d: &mut Decoder) -> Result<(), DecodeError> {
+        get_pointee::<C>(value, d)
+    }
+}
+
 #[inline]
-fn put_pointee<C: Codec>(value: &C::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+pub(crate) fn put_pointee<C: Codec>(value: &C::Value, e: &mut Encoder) -> Result<(), EncodeError> {
     if C::LEAF {
         return C::put(value, e);
     }
@@ -102,7 +138,7 @@ fn put_pointee<C: Codec>(value: &C::Value, e: &mut Encoder) -> Result<(), Encode
 }
 
 #[inline]
-fn get_pointee<C: Codec>(value: &mut C::Value, d: &mut Decoder) -> Result<(), DecodeError> {
+pub(crate) fn get_pointee<C: Codec>(value: &mut C::Value, d: &mut Decoder) -> Result<(), DecodeError> {
     if C::LEAF {
         *value = C::get(d)?;
         return Ok(());
@@ -139,7 +175,11 @@ where
     fn put_deferred(value: &Self::Value, e: &mut Encoder) -> Result<(), EncodeError> {
         match value {
             Some(value) if e.full_pointee(Arc::as_ptr(value).addr()) => put_pointee::<C>(value, e),
-            _ => Ok(()),
+            _ => {
+                // A capacity for an array that is not written again must not reach the next one.
+                e.drop_capacity();
+                Ok(())
+            }
         }
     }
 
@@ -173,6 +213,47 @@ where
         match known.downcast() {
             Ok(pointee) => *value = Some(pointee),
             Err(_) => return Err(d.error(DecodeErrorKind::BadReferent { referent })),
+        }
+        Ok(())
+    }
+}
+
+/// A `[ptr]` pointer to a scalar, as Rust copies it: an alias is a copy, and nothing that is written
+/// is one.
+#[derive(Debug)]
+pub struct FullScalar<C>(PhantomData<C>);
+
+impl<C> Codec for FullScalar<C>
+where
+    C: Codec,
+    C::Value: Clone + Send + Sync + 'static,
+{
+    type Value = Option<C::Value>;
+    const ALIGN: Align = Align::WORD;
+    const MIN: usize = 4;
+
+    fn zero() -> Self::Value {
+        None
+    }
+
+    fn put(value: &Self::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        Unique::<C>::put(value, e)
+    }
+
+    fn put_deferred(value: &Self::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        Unique::<C>::put_deferred(value, e)
+    }
+
+    fn get(d: &mut Decoder) -> Result<Self::Value, DecodeError> {
+        Ok(Full::<C>::get(d)?.map(|_| C::zero()))
+    }
+
+    fn get_deferred(value: &mut Self::Value, d: &mut Decoder) -> Result<(), DecodeError> {
+        let Some(pointee) = value else { return Ok(()) };
+        let mut full = Some(Arc::new(C::zero()));
+        Full::<C>::get_deferred(&mut full, d)?;
+        if let Some(full) = full {
+            pointee.clone_from(&full);
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The server's side: what a transport calls.
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt::Debug, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
 
 use crate::{
     Body, Call, CallLimits, DecodeError, Decoder, EncodeError, Encoder, Encoding, Failure, Fault, Interface, Level,
-    Status,
+    Status, trace::trace,
 };
 
 /// A boxed future that may move between threads.
@@ -24,7 +24,7 @@ pub trait Service: Send + Sync + 'static {
 }
 
 /// The parameters of one direction of an operation.
-pub trait Message: Sized {
+pub trait Message: Sized + Debug {
     /// Marshals the parameters.
     ///
     /// # Errors
@@ -90,8 +90,22 @@ pub fn dispatch<T: Send + Sync + 'static>(
 ///
 /// The fault that a request that cannot be read is answered with.
 pub fn decode_request<M: Message>(call: &Call, stub: Bytes) -> Result<M, Fault> {
-    let mut d = Decoder::new(stub, call.encoding()).level(call.interface().level).max_depth(call.limits().max_depth);
-    M::decode(&mut d).map_err(|error| Fault::from(&error))
+    decode_traced(call, &mut request_decoder(call, stub))
+}
+
+/// Reads the request of a call.
+pub(crate) fn request_decoder(call: &Call, stub: Bytes) -> Decoder {
+    Decoder::new(stub, call.encoding()).level(call.interface().level).max_depth(call.limits().max_depth)
+}
+
+/// Unmarshals a request, and says so in the log.
+pub(crate) fn decode_traced<M: Message>(call: &Call, d: &mut Decoder) -> Result<M, Fault> {
+    let request = M::decode(d);
+    match &request {
+        Ok(request) => trace("request", request),
+        Err(error) => tracing::warn!(operation = call.operation_name(), %error, "a request cannot be read"),
+    }
+    request.map_err(|error| Fault::from(&error))
 }
 
 /// Marshals a response.
@@ -100,16 +114,32 @@ pub fn decode_request<M: Message>(call: &Call, stub: Bytes) -> Result<M, Fault> 
 ///
 /// The fault that the call ends in where the response has no representation or is too large.
 pub fn encode_response<M: Message>(call: &Call, response: &M) -> Result<Body, Fault> {
-    let body = response_body(call.limits(), call.encoding(), response);
+    trace("response", response);
+    encode_body(call, |e| response.encode(e))
+}
+
+/// Marshals a response; where that fails, closes the handles that were opened for it.
+pub(crate) fn encode_body(
+    call: &Call,
+    encode: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+) -> Result<Body, Fault> {
+    let body = response_body(call.limits(), call.encoding(), encode);
     if body.is_err() {
         call.close_opened();
     }
     body
 }
 
-fn response_body<M: Message>(limits: CallLimits, encoding: Encoding, response: &M) -> Result<Body, Fault> {
+fn response_body(
+    limits: CallLimits,
+    encoding: Encoding,
+    encode: impl FnOnce(&mut Encoder) -> Result<(), EncodeError>,
+) -> Result<Body, Fault> {
     let mut e = Encoder::new(encoding).max_len(limits.max_response as u64).max_depth(limits.max_depth);
-    response.encode(&mut e).map_err(|error| Fault::from(&error))?;
+    encode(&mut e).map_err(|error| {
+        tracing::warn!(%error, "a response cannot be marshalled");
+        Fault::from(&error)
+    })?;
     if e.position() > limits.max_response {
         return Err(Fault::NO_RESOURCES);
     }

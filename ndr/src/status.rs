@@ -164,10 +164,30 @@ impl Fault {
     pub const NO_RESOURCES: Self = Self::new(0x1c00_001b, false);
     /// `nca_s_fault_unspec`: the handler could not answer.
     pub const UNSPECIFIED: Self = Self::new(0x1c00_0012, false);
+    /// `nca_s_fault_pipe_closed`: a pipe was used after its end.
+    pub const PIPE_CLOSED: Self = Self::new(0x1c00_0015, false);
+    /// `nca_s_fault_pipe_order`: several pipes were used in another order than that of the parameters.
+    pub const PIPE_ORDER: Self = Self::new(0x1c00_0016, false);
+    /// `nca_s_fault_pipe_discipline`: an `[out]` pipe was written before the `[in]` pipes were read.
+    pub const PIPE_DISCIPLINE: Self = Self::new(0x1c00_0017, false);
+    /// `nca_s_fault_pipe_comm_error`: the connection failed within a pipe.
+    pub const PIPE_COMM_ERROR: Self = Self::new(0x1c00_0018, false);
     /// `nca_s_fault_access_denied` as Windows sends it (Win32 5).
     pub const ACCESS_DENIED: Self = Self::new(5, true);
+    /// `nca_proto_error`: PDUs that contradict each other or their order. Samba also answers the first
+    /// call behind a failed login with it.
+    pub const PROTOCOL_ERROR: Self = Self::new(0x1c01_000b, true);
+    /// `nca_server_too_busy`: too many calls at a time.
+    pub const SERVER_TOO_BUSY: Self = Self::new(0x1c01_0014, true);
+    /// `nca_unsupported_type`: a data representation that nobody uses any more.
+    pub const UNSUPPORTED_TYPE: Self = Self::new(0x1c01_0017, true);
+    /// `RPC_S_SEC_PKG_ERROR`: a PDU's protection does not verify, or a security leg failed.
+    pub const SECURITY_PACKAGE: Self = Self::new(1825, true);
     /// `RPC_X_BAD_STUB_DATA`: the stub is not well-formed.
     pub const BAD_STUB_DATA: Self = Self::new(1783, true);
+
+    /// `RPC_E_VERSION_MISMATCH`: the client speaks another version of DCOM.
+    pub const COM_VERSION_MISMATCH: Self = Self::new(0x8001_0110, true);
 
     /// A fault with a status.
     pub const fn new(status: u32, did_not_execute: bool) -> Self {
@@ -186,6 +206,17 @@ impl Fault {
             0x1c00_000d => "nca_s_fault_cancel",
             0x1c00_001b => "nca_s_fault_remote_no_memory",
             0x1c00_0012 => "nca_s_fault_unspec",
+            1825 => "RPC_S_SEC_PKG_ERROR",
+            0x1c01_000b => "nca_proto_error",
+            0x1c01_0014 => "nca_server_too_busy",
+            0x1c01_0017 => "nca_unsupported_type",
+            0x1c00_0014 => "nca_s_fault_pipe_empty",
+            0x1c00_0015 => "nca_s_fault_pipe_closed",
+            0x1c00_0016 => "nca_s_fault_pipe_order",
+            0x1c00_0017 => "nca_s_fault_pipe_discipline",
+            0x1c00_0018 => "nca_s_fault_pipe_comm_error",
+            0x1c00_0019 => "nca_s_fault_pipe_memory",
+            0x8001_0110 => "RPC_E_VERSION_MISMATCH",
             _ => return None,
         })
     }

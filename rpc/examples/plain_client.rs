@@ -9,34 +9,12 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use msrpc::{
-    auth::{
-        ntlm::{NtlmClient, NtlmCredentials},
-        spnego::SpnegoClient,
-    },
-    binding::StringBinding,
-    client::ClientBuilder,
-};
-use msrpc_ndr::{AuthLevel, Body, Channel, HandleStrictness, Interface, Level};
-use uuid::{Uuid, uuid};
+use msrpc::{binding::StringBinding, client::ClientBuilder};
+use msrpc_ndr::{Body, Channel, Interface};
+use uuid::uuid;
 
-const fn interface(name: &'static str, uuid: Uuid) -> Interface {
-    Interface {
-        name,
-        uuid,
-        version: (3, 0),
-        operations: &[],
-        minimum_auth_level: AuthLevel::None,
-        level: Level::V6,
-        handles: HandleStrictness::Lax,
-        wrong_handle: None,
-        null_handle: None,
-        endpoints: &[],
-    }
-}
-
-static EPMAPPER: Interface = interface("epmapper", uuid!("e1af8308-5d1f-11c9-91a4-08002b14a0fa"));
-static SRVSVC: Interface = interface("srvsvc", uuid!("4b324fc8-1670-01d3-1278-5a47bf6ee188"));
+static EPMAPPER: Interface = Interface::new("epmapper", uuid!("e1af8308-5d1f-11c9-91a4-08002b14a0fa"), (3, 0));
+static SRVSVC: Interface = Interface::new("srvsvc", uuid!("4b324fc8-1670-01d3-1278-5a47bf6ee188"), (3, 0));
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -46,16 +24,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         return Err("lookup|time BINDING [USER PASSWORD]".into());
     };
     let binding: StringBinding = binding.parse()?;
-    let spnego = !binding.has("ntlm");
     let max_frag = binding.option("max_frag").map_or(Ok(5840), str::parse)?;
     let surplus: usize = binding.option("surplus").map_or(Ok(0), str::parse)?;
     let mut builder = ClientBuilder::new(binding).configure(|config| config.max_frag = max_frag);
     if let [user, password] = credentials {
-        let credentials = NtlmCredentials::new("", user, password);
-        builder = builder.authenticate(move |level| {
-            let ntlm = NtlmClient::new(credentials.clone(), level);
-            if spnego { Box::new(SpnegoClient::new(vec![Box::new(ntlm)])) } else { Box::new(ntlm) }
-        });
+        builder = builder.credentials(user, password);
     }
     let (interface, opnum) = if what == "lookup" { (&EPMAPPER, 2) } else { (&SRVSVC, 28) };
     let channel = builder.connect(interface).await?;

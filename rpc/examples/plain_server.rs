@@ -2,45 +2,24 @@
 //! `rpc.clusapi.cluster.OpenCluster`, `CloseCluster` and `GetClusterName`, with NTLM and SPNEGO for
 //! the user root with password Passw0rd.
 //!
-//! `cargo run --example plain_server -- 127.0.0.1:5999`
+//! `cargo run --example plain_server -- 'ncacn_ip_tcp:127.0.0.1[5999]'`
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile,
-        ntlm::{NtlmServer, NtlmServerConfig},
-        spnego::SpnegoServer,
-    },
-    server::Server,
-};
-use msrpc_ndr::{
-    AuthLevel, Body, BoxFuture, Call, ContextHandle, Fault, HandleStrictness, HandleType, Interface, Level, Operation,
-    Service,
-};
+use msrpc::server::Server;
+use msrpc_ndr::{Body, BoxFuture, Call, ContextHandle, Fault, HandleType, Interface, Operation, Service};
 use uuid::{Uuid, uuid};
 
 static CLUSTER: HandleType = HandleType { name: "HCLUSTER_RPC" };
 
-static CLUSAPI: Interface = Interface {
-    name: "clusapi",
-    uuid: uuid!("b97db8b2-4c63-11cf-bff6-08002be23f2f"),
-    version: (3, 0),
-    operations: &[
+static CLUSAPI: Interface = Interface::new("clusapi", uuid!("b97db8b2-4c63-11cf-bff6-08002be23f2f"), (3, 0))
+    .operations(&[
         Operation::new("ApiOpenCluster"),
         Operation::new("ApiCloseCluster"),
         Operation::new("ApiSetClusterName"),
         Operation::new("ApiGetClusterName"),
-    ],
-    minimum_auth_level: AuthLevel::None,
-    level: Level::V6,
-    handles: HandleStrictness::Strict,
-    wrong_handle: None,
-    null_handle: None,
-    endpoints: &[],
-};
+    ]);
 
 /// A stub being written.
 struct Stub {
@@ -150,18 +129,10 @@ fn run(call: &Call, request: &Bytes) -> Result<Body, Fault> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> std::io::Result<()> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
-    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:5999".to_owned());
-    let accounts = CredentialsFile::parse(b"root::password:Passw0rd\n").map_err(|_| std::io::ErrorKind::InvalidData)?;
-    let config = Arc::new(NtlmServerConfig::new("NODE1", Arc::new(accounts)));
-    let ntlm = {
-        let config = Arc::clone(&config);
-        AcceptorFn::new(10, move |_| Box::new(NtlmServer::new(Arc::clone(&config))) as Box<_>)
-    };
-    let spnego = AcceptorFn::new(9, move |_| {
-        Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(Arc::clone(&config)))])) as Box<_>
-    });
-    let server =
-        Server::builder().service(Cluster).acceptor(ntlm).acceptor(spnego).listen_tcp(address).await?.start()?;
+    let binding = std::env::args().nth(1).unwrap_or_else(|| "ncacn_ip_tcp:127.0.0.1[5999]".to_owned());
+    let server = Server::builder().service(Cluster).account("root", "Passw0rd").listen(&binding).await?.start()?;
     println!("listening on {:?}", server.tcp_addresses());
-    std::future::pending().await
+    tokio::signal::ctrl_c().await?;
+    server.shutdown(Duration::from_secs(5)).await;
+    Ok(())
 }

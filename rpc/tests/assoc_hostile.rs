@@ -175,6 +175,18 @@ fn illegal_orders() {
             Answer::Fault(PROTO),
             true,
         ),
+        (
+            "a smaller number",
+            vec![bind(), request(WHOLE, 9, 0, ECHO, b""), request(WHOLE, 8, 0, ECHO, b"")],
+            Answer::Fault(PROTO),
+            true,
+        ),
+        (
+            "the same number again",
+            vec![bind(), request(WHOLE, 9, 0, ECHO, b""), request(WHOLE, 9, 0, ECHO, b"")],
+            Answer::Response,
+            false,
+        ),
         ("bind within a request", vec![bind(), request(FIRST, 2, 0, ECHO, b""), alter(1)], Answer::Fault(PROTO), true),
         ("response to a server", vec![bind(), pdu(PduType::Response, WHOLE, 1, &[0; 8])], Answer::Fault(PROTO), true),
         ("fault to a server", vec![bind(), pdu(PduType::Fault, WHOLE, 1, &[0; 16])], Answer::Fault(PROTO), true),
@@ -254,6 +266,25 @@ fn calls_beyond_the_limit_are_refused() {
     server.output();
     let more = [request(PfcFlags::WHOLE, 2000, 0, ECHO, b"")];
     assert_eq!(converse(&mut server, &more), (Answer::Fault(0x1c01_0014), false));
+    drop(server);
+}
+
+#[test]
+fn requests_in_progress_hold_no_more_than_their_limit() {
+    let (_, _, mut config) = setup(3);
+    Arc::get_mut(&mut config).unwrap().limits.max_pending_octets = 10_000;
+    let mut server = Server::new(&config);
+    server.feed(&bind_body(PduType::Bind, 0));
+    // Two calls that wait hold nine of the ten thousand.
+    for call_id in [2, 3] {
+        server.feed(&request(PfcFlags::FIRST, call_id, 0, WAIT, &[0; 3000]));
+        server.feed(&request(PfcFlags::LAST, call_id, 0, WAIT, &[0; 1500]));
+    }
+    server.output();
+    let large = [request(PfcFlags::FIRST, 4, 0, ECHO, &[0; 900]), request(PfcFlags::LAST, 4, 0, ECHO, &[0; 200])];
+    assert_eq!(converse(&mut server, &large), (Answer::Fault(0x1c00_001b), false));
+    let fits = [request(PfcFlags::FIRST, 5, 0, ECHO, &[0; 900]), request(PfcFlags::LAST, 5, 0, ECHO, &[0; 90])];
+    assert_eq!(converse(&mut server, &fits), (Answer::Response, false));
     drop(server);
 }
 

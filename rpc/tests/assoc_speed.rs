@@ -4,19 +4,12 @@
 
 mod assoc;
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use assoc::service::{ECHO, OPEN_INTERFACE, Shared, Tester};
 use bytes::Bytes;
 use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile,
-        ntlm::{NtlmClient, NtlmCredentials, NtlmServer, NtlmServerConfig},
-    },
+    auth::ntlm::{NtlmClient, NtlmCredentials},
     binding::StringBinding,
     client::{BoundChannel, ClientBuilder},
     server::Server,
@@ -57,12 +50,10 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 async fn measure(stub_len: usize) {
-    let accounts = CredentialsFile::parse(b"root::password:Passw0rd\n").unwrap();
-    let config = Arc::new(NtlmServerConfig::new("NODE1", Arc::new(accounts)));
     let server = Server::builder()
         .service(Shared(Tester::new(&OPEN_INTERFACE)))
-        .acceptor(AcceptorFn::new(10, move |_| Box::new(NtlmServer::new(Arc::clone(&config))) as Box<_>))
-        .listen_tcp("127.0.0.1:0")
+        .account("root", "Passw0rd")
+        .listen("ncacn_ip_tcp:127.0.0.1")
         .await
         .unwrap()
         .start()

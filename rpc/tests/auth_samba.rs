@@ -2,9 +2,11 @@
 //! `auth_peers/gensec.py`) as client and server that sign and seal.
 //!
 //! Needs the packages `winbind`, `python3-samba` and, for GENSEC as a server, `samba-ad-provision` and
-//! `samba-dsdb-modules`. Where they are missing the tests say so and pass.
+//! `samba-dsdb-modules`.
 
 mod auth_support;
+#[path = "peers/missing.rs"]
+mod missing;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -13,6 +15,7 @@ use std::{
 };
 
 use auth_support::*;
+use missing::missing;
 use msrpc::auth::{AuthError, SecurityContext, ntlm::NtlmCredentials};
 use msrpc_ndr::AuthLevel;
 
@@ -71,7 +74,7 @@ impl Peer {
 
 fn ntlm_auth(protocol: &str, user: &str, password: &str) -> Option<Peer> {
     if !Path::new("/usr/bin/ntlm_auth").exists() {
-        eprintln!("skipped: no /usr/bin/ntlm_auth (package winbind)");
+        missing("no /usr/bin/ntlm_auth (Debian package winbind)");
         return None;
     }
     let arguments = [
@@ -87,7 +90,7 @@ fn ntlm_auth(protocol: &str, user: &str, password: &str) -> Option<Peer> {
 fn gensec(mechanism: &str, features: &str, account: &[&str]) -> Option<Peer> {
     let usable = Command::new(PYTHON).args(["-c", "import samba.gensec"]).output().is_ok_and(|o| o.status.success());
     if !usable {
-        eprintln!("skipped: no python3-samba");
+        missing("no GENSEC for Python (Debian package python3-samba)");
         return None;
     }
     Some(Peer::start(PYTHON, &[&[GENSEC, "client", "{conf}", mechanism, features][..], account].concat()))
@@ -341,7 +344,7 @@ fn our_client_signs_and_seals_with_gensec() {
 /// A domain controller's files, enough for a server's accounts. Takes four seconds.
 fn domain_controller() -> Option<(tempfile::TempDir, String)> {
     if !Path::new("/usr/share/samba/setup/provision.ldif").exists() {
-        eprintln!("skipped: no provisioning (packages samba-ad-provision, samba-dsdb-modules)");
+        missing("no provisioning (Debian packages samba-ad-provision, samba-dsdb-modules)");
         return None;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,11 @@
-//! Samba at the other end of the endpoint mapper, as server and as clients. One test at a time on
-//! this machine: there is only one port 135.
+//! Samba at the other end of the endpoint mapper, as server and as clients. Each test has an
+//! address of its own, because the mapper's port cannot be another.
 #![allow(missing_docs)]
 
 mod peers;
 
 use std::{
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -13,57 +14,36 @@ use std::{
 };
 
 use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile,
-        ntlm::{NtlmServer, NtlmServerConfig},
-    },
     binding::Protocol,
     client::ClientBuilder,
     epm::{self, Address, Endpoint, EndpointMap, Inquiry, MapError, Mapper, Tower, VersionOption},
     pdu::SyntaxId,
     server::Server,
 };
-use msrpc_ndr::{
-    Body, BoxFuture, Call, Encoding, Fault, HandleStrictness, Interface, Level, Message, Service, Syntax, Uuid,
-};
+use msrpc_ndr::{Body, BoxFuture, Call, Encoding, Fault, Interface, Message, Service, Syntax, Uuid};
 use msrpc_protocols::{
     epm::{EptEntryT, TwrT, ept::wire},
     mgmt::mgmt,
 };
 use peers::{
-    port135::Port135,
+    port135::free_address,
     samba::{Client, Dcerpcd, ndrdump},
 };
 
 const SRVSVC: SyntaxId = SyntaxId { uuid: Uuid::from_u128(0x4b324fc8_1670_01d3_1278_5a47bf6ee188), version: (3, 0) };
 
-static SAMR: Interface = interface("samr", 0x12345778_1234_abcd_ef00_0123456789ac, (1, 0));
-static CLUSAPI: Interface = interface("clusapi", 0xb97db8b2_4c63_11cf_bff6_08002be23f2f, (3, 0));
-
-const fn interface(name: &'static str, uuid: u128, version: (u16, u16)) -> Interface {
-    Interface {
-        name,
-        uuid: Uuid::from_u128(uuid),
-        version,
-        operations: &[],
-        minimum_auth_level: msrpc_ndr::AuthLevel::None,
-        level: Level::V6,
-        handles: HandleStrictness::Strict,
-        wrong_handle: None,
-        null_handle: None,
-        endpoints: &[],
-    }
-}
+static SAMR: Interface = Interface::new("samr", Uuid::from_u128(0x12345778_1234_abcd_ef00_0123456789ac), (1, 0));
+static CLUSAPI: Interface = Interface::new("clusapi", Uuid::from_u128(0xb97db8b2_4c63_11cf_bff6_08002be23f2f), (3, 0));
 
 #[tokio::test]
 async fn we_ask_sambas_mapper() {
     let Some(samba) = Dcerpcd::start() else { return };
-    let ports = epm::map("127.0.0.1", SRVSVC).await.unwrap_or_else(|error| panic!("{error}: {}", samba.log()));
+    let host = samba.address.to_string();
+    let ports = epm::map(&host, SRVSVC).await.unwrap_or_else(|error| panic!("{error}: {}", samba.log()));
     assert_eq!(ports.len(), 1);
     assert!(ports[0] >= 1024, "{ports:?}");
 
-    let all = epm::lookup("127.0.0.1", &Inquiry::default()).await.unwrap();
+    let all = epm::lookup(&host, &Inquiry::default()).await.unwrap();
     assert!(all.len() > 20, "{all:?}");
     let ours = |protocol: Protocol| {
         let of = all.iter().filter(|endpoint| endpoint.tower.interface == SRVSVC);
@@ -79,7 +59,7 @@ async fn we_ask_sambas_mapper() {
     let texts: Vec<_> = mapper_itself.map(|endpoint| endpoint.tower.address.to_string()).collect();
     assert!(texts.iter().any(|text| text == "ncacn_http:0.0.0.0[593]"), "{texts:?}");
 
-    let mapper = Mapper::connect("127.0.0.1", epm::PORT).await.unwrap();
+    let mapper = Mapper::connect(&host, epm::PORT).await.unwrap();
     let inquiry = Inquiry { interface: Some((SRVSVC, VersionOption::Compatible)), object: None };
     let some = mapper.lookup(&inquiry).await.unwrap();
     assert!(!some.is_empty() && some.iter().all(|endpoint| endpoint.tower.interface == SRVSVC), "{some:?}");
@@ -88,7 +68,7 @@ async fn we_ask_sambas_mapper() {
     assert!(matches!(mapper.map(nothing, &Protocol::Tcp, None).await, Err(MapError::NotRegistered { .. })));
 
     // A client without endpoint finds its way; each server has the management interface.
-    let binding = "ncacn_ip_tcp:127.0.0.1".parse().unwrap();
+    let binding = format!("ncacn_ip_tcp:{host}").parse().unwrap();
     let channel = ClientBuilder::new(binding).connect(&SAMR).await.unwrap();
     let management = mgmt::Client::new(channel.bind(&mgmt::INTERFACE).await.unwrap());
     assert_eq!(management.rpc_mgmt_is_server_listening().await.unwrap(), 1);
@@ -98,7 +78,7 @@ async fn we_ask_sambas_mapper() {
     assert_eq!(refused.status().map(|status| status.0), Some(5));
     // Every transfer syntax and byte order that the mapper speaks.
     for options in ["ndr32", "ndr64", "ndr32,bigendian"] {
-        let binding = format!("ncacn_ip_tcp:127.0.0.1[135,{options}]").parse().unwrap();
+        let binding = format!("ncacn_ip_tcp:{host}[135,{options}]").parse().unwrap();
         let channel = match ClientBuilder::new(binding).connect(&msrpc_protocols::epm::ept::INTERFACE).await {
             Ok(channel) => channel,
             // Samba's source3 servers have no NDR64.
@@ -149,21 +129,18 @@ fn tower(address: Address) -> Tower {
 async fn sambas_clients_ask_our_mapper() {
     let Some(torture) = Client::new("smbtorture", "samba-testsuite") else { return };
     let Some(rpcclient) = Client::new("rpcclient", "smbclient samba-common-bin") else { return };
-    let Some(_port) = Port135::take() else { return };
+    let Some(address) = free_address() else { return };
     let (map, _registration) = map_with(28);
     let pipe = Address::from_binding(&"ncacn_np:\\\\NODE1[\\pipe\\clusapi]".parse().unwrap()).unwrap();
     let _pipe =
         map.register([Endpoint { object: Uuid::nil(), tower: tower(pipe), annotation: "pipe".into() }]).unwrap();
     let calls = Arc::new(AtomicUsize::new(0));
-    let accounts = CredentialsFile::parse(b"root::password:Passw0rd\n").unwrap();
-    let config = Arc::new(NtlmServerConfig::new("NODE1", Arc::new(accounts)));
-    let ntlm = AcceptorFn::new(10, move |_| Box::new(NtlmServer::new(Arc::clone(&config))) as Box<_>);
-    let builder = Server::builder().service(Cluster(Arc::clone(&calls))).acceptor(ntlm);
+    let builder = Server::builder().service(Cluster(Arc::clone(&calls))).account("root", "Passw0rd");
     let builder = builder.endpoint_map(map).annotation("Cluster service");
-    let builder = builder.listen_tcp("127.0.0.1:0").await.unwrap();
-    let server = builder.listen_mapper("127.0.0.1:135").await.unwrap().start().unwrap();
+    let builder = builder.listen_tcp(SocketAddr::from((address, 0))).await.unwrap();
+    let server = builder.listen_mapper(SocketAddr::from((address, 135))).await.unwrap().start().unwrap();
     let (torture, ran) = tokio::task::spawn_blocking(move || {
-        let ran = torture.run(&["-N", "-U%", "ncacn_ip_tcp:127.0.0.1[135]", "rpc.epmapper"]);
+        let ran = torture.run(&["-N", "-U%", &format!("ncacn_ip_tcp:{address}[135]"), "rpc.epmapper"]);
         (torture, ran)
     })
     .await
@@ -175,7 +152,9 @@ async fn sambas_clients_ask_our_mapper() {
     assert!(ran.text.contains("LRPC-28"), "{}", ran.text);
 
     // Every interface that smbtorture knows is mapped, and its server's management asked.
-    let ran = tokio::task::spawn_blocking(move || torture.run(&["-N", "-U%", "ncacn_ip_tcp:127.0.0.1", "rpc.mgmt"]));
+    let ran = tokio::task::spawn_blocking(move || {
+        torture.run(&["-N", "-U%", &format!("ncacn_ip_tcp:{address}"), "rpc.mgmt"])
+    });
     let text = ran.await.unwrap().text;
     let after = text.split("Testing pipe 'clusapi'").nth(1).unwrap_or_else(|| panic!("{text}"));
     let about = after.split("Testing pipe").next().unwrap_or_default();
@@ -186,7 +165,7 @@ async fn sambas_clients_ask_our_mapper() {
     // rpcclient finds the port, authenticates, and calls.
     let called = calls.load(Ordering::Relaxed);
     let ran = tokio::task::spawn_blocking(move || {
-        rpcclient.run(&["-Uroot%Passw0rd", "ncacn_ip_tcp:127.0.0.1[seal]", "-c", "clusapi_open_cluster"])
+        rpcclient.run(&["-Uroot%Passw0rd", &format!("ncacn_ip_tcp:{address}[seal]"), "-c", "clusapi_open_cluster"])
     });
     let text = ran.await.unwrap().text;
     assert_eq!(calls.load(Ordering::Relaxed), called + 1, "{text}");

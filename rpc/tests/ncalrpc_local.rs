@@ -15,6 +15,7 @@ use msrpc_ndr::{AuthLevel, Channel, ChannelError};
 use pipe_support::{
     call,
     service::{Callers, ECHO, Echo},
+    smbd::missing,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,7 +53,7 @@ async fn the_system_says_who_calls() {
 async fn another_user() {
     let id = Command::new("id").arg("-u").output().unwrap();
     if id.stdout != b"0\n" || !std::path::Path::new("/usr/bin/perl").exists() {
-        eprintln!("skipped: not root, or no perl");
+        missing("another user needs root, and /usr/bin/perl");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,6 @@
 //! Our client on pipes of a real Samba.
 //!
-//! Needs the packages `samba` and `samba-common-bin`, and root; where Samba is missing the tests say so
-//! and pass.
+//! Needs the packages `samba` and `samba-common-bin`, and root.
 #![cfg(feature = "smb")]
 
 mod pipe_support;
@@ -15,6 +14,10 @@ use pipe_support::{
     call, client, ntlm,
     service::{SRVSVC, WINREG},
     smbd::{PASSWORD, Smbd},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
 };
 
 /// NetrShareEnum at level 1, as much as there is.
@@ -131,6 +134,45 @@ async fn older_dialects() {
     }
 }
 
+/// Takes the dialects behind the first `dialects` out of the client's offer, or nothing.
+async fn in_between(smbd: &Smbd, dialects: Option<u16>) -> u16 {
+    /// Behind the frame's length: where the count of dialects is, and where the flag of a response.
+    const COUNT: usize = 4 + 64 + 2;
+    let (listener, server) = (TcpListener::bind("127.0.0.1:0").await.unwrap(), smbd.port);
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((mut client, _)) = listener.accept().await {
+            let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            tokio::spawn(async move {
+                let length = client.read_u32().await.unwrap();
+                let mut frame = length.to_be_bytes().to_vec();
+                frame.resize(4 + usize::try_from(length).unwrap(), 0);
+                client.read_exact(&mut frame[4..]).await.unwrap();
+                if let Some(dialects) = dialects {
+                    frame[COUNT..COUNT + 2].copy_from_slice(&dialects.to_le_bytes());
+                }
+                server.write_all(&frame).await.unwrap();
+                let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+            });
+        }
+    });
+    port
+}
+
+/// Who talks the two sides into an older dialect is found out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_negotiation_that_is_changed_on_the_way() {
+    let Some(smbd) = Smbd::start("", "") else { return };
+    for (dialects, passes) in [(None, true), (Some(1), false), (Some(2), false), (Some(3), false), (Some(4), false)] {
+        let port = in_between(&smbd, dialects).await;
+        let binding = format!("ncacn_np:127.0.0.1[\\pipe\\srvsvc,smb_port={port}]");
+        let outcome = client(&binding, "root", PASSWORD).connect(&SRVSVC).await;
+        let error = outcome.as_ref().err().map(ToString::to_string).unwrap_or_default();
+        assert_eq!(outcome.is_ok(), passes, "{dialects:?} {error}");
+        assert!(passes || error.contains("negotiation was changed"), "{dialects:?} {error}");
+    }
+}
+
 async fn what_is_wrong_is_said(smbd: &Smbd) {
     let error = |binding: String, user, password| async move {
         client(&binding, user, password).connect_timeout(Duration::from_secs(5)).connect(&SRVSVC).await.unwrap_err()
@@ -159,12 +201,12 @@ async fn what_is_wrong_is_said(smbd: &Smbd) {
     drop(nobody);
     // What does not speak SMB.
     all_are_closed(smbd).await;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         loop {
             let (mut stream, _) = listener.accept().await.unwrap();
-            let _ = tokio::io::AsyncWriteExt::write_all(&mut stream, b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
         }
     });
     let http = error(format!("ncacn_np:127.0.0.1[srvsvc,smb_port={port}]"), "root", PASSWORD).await;

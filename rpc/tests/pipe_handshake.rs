@@ -2,8 +2,7 @@
 //! against octets of every kind.
 //!
 //! The saved handovers are those of smbd 4.17 for root, for another user over an encrypted connection,
-//! and for nobody. Samba's decoder needs the package `samba-testsuite`; where it is missing, what needs it
-//! is skipped.
+//! and for nobody. Samba's decoder needs the package `samba-testsuite`.
 #![cfg(unix)]
 
 mod pipe_support;
@@ -26,6 +25,7 @@ use msrpc_ndr::AuthLevel;
 use pipe_support::{
     call,
     service::{Callers, ECHO, Echo},
+    smbd::missing,
 };
 use proptest::{prelude::*, strategy::ValueTree as _};
 use tokio::{
@@ -290,7 +290,7 @@ proptest! {
 /// What Samba's decoder makes of a handover: the values of a field.
 fn ndrdump(octets: &[u8]) -> Option<impl Fn(&str) -> Vec<String>> {
     if !Path::new("/usr/bin/ndrdump").exists() {
-        eprintln!("skipped: no /usr/bin/ndrdump (package samba-testsuite)");
+        missing("no /usr/bin/ndrdump (Debian package samba-testsuite)");
         return None;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,7 @@
 //! Our server behind a real smbd: it answers clients of Samba and our own.
 //!
-//! Needs the packages `samba`, `samba-common-bin`, `smbclient` and `samba-testsuite`, and root; where Samba
-//! is missing the tests say so and pass.
+//! Needs the packages `samba`, `samba-common-bin`, `smbclient` and `samba-testsuite`, and
+//! root.
 #![cfg(unix)]
 
 mod pipe_support;
@@ -9,12 +9,6 @@ mod pipe_support;
 use std::{sync::Arc, time::Duration};
 
 use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile,
-        ntlm::{NtlmServer, NtlmServerConfig},
-        spnego::SpnegoServer,
-    },
     server::{Server, ServerBuilder},
     transport::np::{PipeListener, PipeState, PipeTrust},
 };
@@ -26,17 +20,9 @@ use pipe_support::{
 
 /// A server that knows the same users as smbd.
 fn builder(callers: &Callers) -> ServerBuilder {
-    let accounts = CredentialsFile::parse(b"root::password:Passw0rd\ngames::password:Passw0rd\n").unwrap();
-    let config = Arc::new(NtlmServerConfig::new("NODE1", Arc::new(accounts)));
-    let ntlm = {
-        let config = Arc::clone(&config);
-        AcceptorFn::new(10, move |_| Box::new(NtlmServer::new(Arc::clone(&config))) as Box<_>)
-    };
-    let spnego = AcceptorFn::new(9, move |_| {
-        Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(Arc::clone(&config)))])) as Box<_>
-    });
     let (fsrvp, echo) = (Fsrvp(callers.clone()), Echo(callers.clone()));
-    Server::builder().service(fsrvp).service(echo).acceptor(ntlm).acceptor(spnego)
+    let builder = Server::builder().service(fsrvp).service(echo).computer_name("NODE1");
+    builder.account("root", "Passw0rd").account("games", "Passw0rd")
 }
 
 fn listen(smbd: &Smbd, pipe: &str, trust: PipeTrust) -> PipeListener {

@@ -12,18 +12,22 @@ use msrpc_ndr::{
     Bytes, Decoder, Encoder, Encoding, Level,
     reflect::{AnyMessage, Messages, Random, Reflection},
 };
-use msrpc_protocols::{clusapi3, epm, fsrvp, mgmt};
+use msrpc_protocols::{clusapi2, clusapi3, epm, fsrvp, mgmt, ms_dcom};
 
 use crate::{fixtures, fixtures::hex, ndrdump::Direction, protocols};
 
 pub use mutate::mutate;
 
 /// Every generated interface.
-pub static INTERFACES: [&Reflection; 4] = [
+pub static INTERFACES: [&Reflection; 8] = [
+    &clusapi2::clusapi::REFLECTION,
     &clusapi3::clusapi::REFLECTION,
     &fsrvp::file_server_vss_agent::REFLECTION,
     &epm::ept::REFLECTION,
     &mgmt::mgmt::REFLECTION,
+    &ms_dcom::i_activation::REFLECTION,
+    &ms_dcom::i_object_exporter::REFLECTION,
+    &ms_dcom::i_remote_scm_activator::REFLECTION,
 ];
 
 /// A stub, and what it is taken for.
@@ -163,9 +167,9 @@ pub fn corpus(random_messages: u64) -> Vec<Case> {
 #[must_use]
 pub fn committed() -> Vec<Case> {
     let mut cases = Vec::new();
-    for protocol in &protocols::WITNESSED {
+    for protocol in &protocols::PROTOCOLS {
         let references = fixtures::references(protocol.fixtures).into_iter();
-        let captures = fixtures::captures(protocol.fixtures).into_iter();
+        let captures = protocol.samba.map(|_| fixtures::captures(protocol.fixtures)).into_iter().flatten();
         let stubs = references
             .map(|reference| (reference.opnum, reference.direction, reference.encoding, reference.stub))
             .chain(captures.map(|capture| (capture.opnum, capture.direction, capture.encoding, capture.stub)));

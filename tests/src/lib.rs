@@ -3,6 +3,7 @@
 //! - [`ndrdump`]: Samba decodes a stub, and what it saw is compared with what we meant.
 //! - [`fixtures`]: stubs that other programs made, committed under `tests/fixtures`.
 //! - [`fuzz`]: hostile stubs.
+//! - [`fuzz_idl`]: hostile IDL.
 //! - [`rpc`]: RPC servers and clients of ours, and the programs that they are tried against.
 //! - [`peers`]: the C programs behind these, and libndr's speed.
 //!
@@ -12,6 +13,7 @@
 
 pub mod fixtures;
 pub mod fuzz;
+pub mod fuzz_idl;
 pub mod ndrdump;
 pub mod peers;
 pub mod protocols;

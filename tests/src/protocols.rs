@@ -10,23 +10,44 @@ use crate::ndrdump::{Direction, Encoding};
 /// A generated interface under test.
 #[derive(Clone, Copy, Debug)]
 pub struct Protocol {
-    /// Samba's name of the interface.
-    pub samba: &'static str,
+    /// Samba's name of the interface, where Samba knows it.
+    pub samba: Option<&'static str>,
     /// The name of its fixtures.
     pub fixtures: &'static str,
     /// Type-erased views of its messages.
     pub reflection: &'static Reflection,
 }
 
-/// The interfaces that Samba can bear witness of.
-pub static WITNESSED: [Protocol; 2] = [
-    Protocol { samba: "clusapi", fixtures: "clusapi", reflection: &msrpc_protocols::clusapi3::clusapi::REFLECTION },
+/// The interfaces that something can bear witness of: all have references, and Samba knows some.
+pub static PROTOCOLS: [Protocol; 6] = [
     Protocol {
-        samba: "FileServerVssAgent",
+        samba: Some("clusapi"),
+        fixtures: "clusapi",
+        reflection: &msrpc_protocols::clusapi3::clusapi::REFLECTION,
+    },
+    Protocol {
+        samba: Some("FileServerVssAgent"),
         fixtures: "fsrvp",
         reflection: &msrpc_protocols::fsrvp::file_server_vss_agent::REFLECTION,
     },
+    Protocol { samba: None, fixtures: "clusapi2", reflection: &msrpc_protocols::clusapi2::clusapi::REFLECTION },
+    Protocol {
+        samba: None,
+        fixtures: "iobjectexporter",
+        reflection: &msrpc_protocols::ms_dcom::i_object_exporter::REFLECTION,
+    },
+    Protocol { samba: None, fixtures: "iactivation", reflection: &msrpc_protocols::ms_dcom::i_activation::REFLECTION },
+    Protocol {
+        samba: None,
+        fixtures: "iremotescmactivator",
+        reflection: &msrpc_protocols::ms_dcom::i_remote_scm_activator::REFLECTION,
+    },
 ];
+
+/// The interfaces that Samba knows, under its names for them.
+pub fn witnessed() -> impl Iterator<Item = (&'static str, &'static Protocol)> {
+    PROTOCOLS.iter().filter_map(|protocol| Some((protocol.samba?, protocol)))
+}
 
 impl Protocol {
     /// The operations that have messages, with their opnums.

@@ -113,7 +113,9 @@ async fn what_is_refused_says_why() {
                     Ok(channel) => {
                         let outcome = srvsvc::Client::new(channel).netr_remote_tod(None).await;
                         let error = outcome.expect_err(&format!("{user} {provider:?} {level:?}"));
-                        let refused = matches!(&error, CallError::Fault(fault) if REFUSALS.contains(&fault.status));
+                        let refused =
+                            matches!(&error, CallError::LoginRefused(fault) if REFUSALS.contains(&fault.status));
+                        assert!(error.to_string().contains("password"), "{error}");
                         assert!(refused && provider == Provider::Ntlm, "{provider:?} {level:?}: {error}");
                     }
                 }

@@ -1,5 +1,5 @@
 //! A man in the middle changes, repeats, swaps and drops protected PDUs between our client and our
-//! server.
+//! server, in both directions. What happens to handshakes is in `rpc/tests/auth_tamper.rs`.
 
 use std::{
     sync::{
@@ -28,7 +28,12 @@ fn sum() -> u32 {
 }
 
 async fn connect(proxy: &Proxy, provider: Provider, level: AuthLevel) -> Client {
+    connect_signing(proxy, provider, level, true).await
+}
+
+async fn connect_signing(proxy: &Proxy, provider: Provider, level: AuthLevel, signs_headers: bool) -> Client {
     let builder = client::at(proxy.address(), Some((provider, level))).call_timeout(Duration::from_secs(10));
+    let builder = builder.configure(|config| config.header_signing = signs_headers);
     trial::Client::new(builder.connect(&trial::INTERFACE).await.unwrap())
 }
 
@@ -47,7 +52,7 @@ async fn lives(node: Node) {
 }
 
 /// Changes one octet of the first PDU of a kind, at each place, in two ways.
-async fn flip(kind: u8, provider: Provider, level: AuthLevel) {
+async fn flip(kind: u8, provider: Provider, level: AuthLevel, signs_headers: bool) {
     const NONE: usize = usize::MAX;
     /// Where `frag_length` is, and the byte order that it is in.
     const LENGTH: [usize; 3] = [4, 8, 9];
@@ -75,18 +80,18 @@ async fn flip(kind: u8, provider: Provider, level: AuthLevel) {
     })
     .await
     .unwrap();
-    assert_eq!(connect(&proxy, provider, level).await.trial_sum(DATA).await.unwrap(), sum());
+    assert_eq!(connect_signing(&proxy, provider, level, signs_headers).await.trial_sum(DATA).await.unwrap(), sum());
     assert_eq!(ran(&node), ["TrialSum"]);
     let len = place.2.load(Ordering::SeqCst);
     assert!(len > 24 + 4 + 24, "{len}");
     // The way of it changes nothing: what is not changed goes through.
     place.0.store(0, Ordering::SeqCst);
-    assert_eq!(connect(&proxy, provider, level).await.trial_sum(DATA).await.unwrap(), sum());
+    assert_eq!(connect_signing(&proxy, provider, level, signs_headers).await.trial_sum(DATA).await.unwrap(), sum());
     assert_eq!(ran(&node), ["TrialSum"]);
     for at in 0..len {
         for mask in [1 << (at % 8), 0xff] {
             place.0.store(NONE, Ordering::SeqCst);
-            let client = connect(&proxy, provider, level).await;
+            let client = connect_signing(&proxy, provider, level, signs_headers).await;
             place.1.store(mask, Ordering::SeqCst);
             place.0.store(at, Ordering::SeqCst);
             let outcome = client.trial_sum(DATA).await;
@@ -103,7 +108,7 @@ async fn flip(kind: u8, provider: Provider, level: AuthLevel) {
 
 async fn flips(kind: u8, provider: Provider) {
     for level in LEVELS {
-        flip(kind, provider, level).await;
+        flip(kind, provider, level, true).await;
     }
 }
 
@@ -125,6 +130,18 @@ async fn responses_with_ntlm() {
 #[tokio::test(flavor = "multi_thread")]
 async fn responses_with_spnego() {
     flips(RESPONSE, Provider::Spnego).await;
+}
+
+/// NTLM covers headers, whether header signing was negotiated or not, and in SPNEGO too.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_header_signing() {
+    for (kind, level) in
+        [(REQUEST, AuthLevel::Integrity), (REQUEST, AuthLevel::Privacy), (RESPONSE, AuthLevel::Privacy)]
+    {
+        for provider in Provider::ALL {
+            flip(kind, provider, level, false).await;
+        }
+    }
 }
 
 fn everything() -> impl Iterator<Item = (Provider, AuthLevel)> {
@@ -151,6 +168,67 @@ async fn replayed_on_the_same_connection() {
         client.trial_release(1).await.expect_err("the connection goes on after a replay");
         assert!(matches!(*ran(&node), [] | ["TrialSum"]), "{provider:?} {level:?}");
     }
+    lives(node).await;
+}
+
+/// A response that comes twice ends the connection, and answers nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_replayed() {
+    let node = Node::start(Demands::Nothing).await.unwrap();
+    for (provider, level) in everything() {
+        // The first answer again, in place of the second and behind itself.
+        for instead in [true, false] {
+            let first: Mutex<Option<Bytes>> = Mutex::new(None);
+            let proxy = Proxy::start(node.address(), move |pdu: &Pdu| {
+                if pdu.kind() != RESPONSE {
+                    return Relay::on(pdu);
+                }
+                match &mut *first.lock().unwrap() {
+                    Some(octets) if instead => Relay::instead(octets.clone()),
+                    Some(_) => Relay::on(pdu),
+                    empty => {
+                        *empty = Some(pdu.octets.clone());
+                        let copies = if instead { 1 } else { 2 };
+                        Relay { send: vec![pdu.octets.clone(); copies], end: false }
+                    }
+                }
+            })
+            .await
+            .unwrap();
+            let client = connect(&proxy, provider, level).await;
+            assert_eq!(client.trial_sum(DATA).await.unwrap(), sum());
+            client.trial_sum(DATA).await.expect_err("a response that was replayed");
+        }
+    }
+    let _ = node.log.take();
+    lives(node).await;
+}
+
+/// Two responses in the wrong order answer neither call, and so does one without the one before it.
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_swapped_and_dropped() {
+    let node = Node::start(Demands::Nothing).await.unwrap();
+    for (provider, level) in everything() {
+        for drops in [false, true] {
+            let held: Mutex<Option<Bytes>> = Mutex::new(None);
+            let proxy = Proxy::start(node.address(), move |pdu: &Pdu| {
+                if pdu.kind() != RESPONSE {
+                    return Relay::on(pdu);
+                }
+                match held.lock().unwrap().replace(pdu.octets.clone()) {
+                    None => Relay { send: Vec::new(), end: false },
+                    Some(_) if drops => Relay::instead(pdu.octets.clone()),
+                    Some(before) => Relay { send: vec![pdu.octets.clone(), before], end: false },
+                }
+            })
+            .await
+            .unwrap();
+            let client = connect(&proxy, provider, level).await;
+            let (one, two) = tokio::join!(client.trial_sum(DATA), client.trial_sum(DATA));
+            assert!(one.is_err() && two.is_err(), "{provider:?} {level:?}: {one:?} {two:?}");
+        }
+    }
+    let _ = node.log.take();
     lives(node).await;
 }
 

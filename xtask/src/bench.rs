@@ -28,6 +28,8 @@ enum What {
     Build,
     /// Calls over TCP, beside bare TCP and Samba's server.
     Rpc,
+    /// Shadow copies, beside Samba's server. Takes root.
+    Fsrvp,
 }
 
 pub(crate) fn run(options: &Options) -> Result {
@@ -44,6 +46,9 @@ pub(crate) fn run(options: &Options) -> Result {
     if options.what.is_none_or(|chosen| chosen == What::Rpc) {
         let benches = ["bench", "--quiet", "--package", "msrpc-tests", "--bench", "rpc_ping"];
         workspace::run(workspace::cargo().args(benches))?;
+    }
+    if options.what.is_none_or(|chosen| chosen == What::Fsrvp) {
+        workspace::run(workspace::cargo().args(["bench", "--quiet", "--package", "clusterd", "--bench", "fsrvp"]))?;
     }
     Ok(())
 }

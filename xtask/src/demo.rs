@@ -6,13 +6,14 @@ use std::{
 };
 
 use crate::{
-    regenerate,
+    regenerate, shadow_copies,
     workspace::{Result, cargo, run_quietly},
 };
 
 const NEXT: &str = "\
-5. What to try next
+6. What to try next
 
+   cargo run -p clusterd -- demo                  clusterd in the foreground, for any client
    cargo xtask test                               every test, against Samba where it is installed
    cargo run -p midlc -- inspect idl/fsrvp.idl    interfaces, opnums, sizes and alignments
    xtask/src/demo/                                the servers and the client you just saw
@@ -33,6 +34,8 @@ pub(crate) fn run() -> Result {
     ));
     say("\n   Building a client and a server of it ...");
     run_quietly(cargo().args(["run", "--quiet", "--package", "xtask", "--features", "demo", "--bin", "demo"]))?;
+    say("\n5. clusterd serves shadow copies of a share, and clusctl makes one\n");
+    shadow_copies::run()?;
     say(&format!("\n{NEXT}"));
     Ok(())
 }

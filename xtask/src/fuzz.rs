@@ -28,7 +28,14 @@ pub(crate) fn run(options: &Options) -> Result {
     let each = (options.seconds / targets.len() as u64).max(1);
     for target in &targets {
         let mut command = std::process::Command::new("cargo");
-        command.args(["+nightly", "fuzz", "run", target, "--", &format!("-max_total_time={each}")]);
+        command.args(["+nightly", "fuzz", "run", target]);
+        // The first folder is where libFuzzer puts what it finds; the second is committed.
+        let (found, seeds) = (format!("fuzz/corpus/{target}"), format!("fuzz/seeds/{target}"));
+        if Path::new(&seeds).exists() {
+            fs::create_dir_all(&found)?;
+            command.args([&found, &seeds]);
+        }
+        command.args(["--", &format!("-max_total_time={each}")]);
         // The toolchain of this program is not the one that is asked for.
         workspace::run(command.env_remove("RUSTUP_TOOLCHAIN").env_remove("CARGO"))?;
     }

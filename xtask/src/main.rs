@@ -1,10 +1,12 @@
 //! The chores of this workspace: `cargo xtask`.
 
 mod bench;
+mod conformance;
 mod demo;
 mod fuzz;
 mod peers;
 mod regenerate;
+mod shadow_copies;
 mod soak;
 mod test;
 mod workspace;
@@ -27,6 +29,8 @@ enum Command {
     Demo,
     /// Install the peers that tests need, where that is possible, and run every test.
     Test,
+    /// Write which test proves which rule of a document to docs/conformance/.
+    Conformance(conformance::Options),
     /// Compile idl/ to generated/.
     Regenerate(regenerate::Options),
     /// Measure marshalling, the compiler, and the build times of generated code.
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
     let result = workspace::enter().map_err(Into::into).and_then(|()| match cli.command {
         Command::Demo => demo::run(),
         Command::Test => test::run(),
+        Command::Conformance(options) => conformance::run(&options),
         Command::Regenerate(options) => regenerate::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Soak(options) => soak::run(&options),

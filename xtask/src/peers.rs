@@ -54,6 +54,14 @@ const PEERS: &[Peer] = &[
         package: "python3-venv",
         probe: ("dpkg-query", &["-s", "python3-venv"]),
     },
+    Peer {
+        what: "Samba's snapshot modules, for our FSRVP client",
+        package: "samba-vfs-modules",
+        probe: ("dpkg-query", &["-s", "samba-vfs-modules"]),
+    },
+    Peer { what: "btrfs, whose snapshots they make", package: "btrfs-progs", probe: ("mkfs.btrfs", &["--version"]) },
+    Peer { what: "getfattr, which sees what copies keep", package: "attr", probe: ("getfattr", &["--version"]) },
+    Peer { what: "getfacl, which sees what copies keep", package: "acl", probe: ("getfacl", &["--version"]) },
     Peer { what: "rpcclient, for our servers", package: "smbclient", probe: ("rpcclient", &["--version"]) },
     Peer { what: "ntlm_auth, an NTLM peer without RPC", package: "winbind", probe: ("ntlm_auth", &["--version"]) },
     Peer {

@@ -1,7 +1,7 @@
 //! `cargo xtask soak`: every test with many random cases, and those that are too slow for a day's
 //! work.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::{
     peers,
@@ -11,14 +11,42 @@ use crate::{
 /// Options of `soak`.
 #[derive(Args)]
 pub(crate) struct Options {
+    /// What to try; everything where it is left out.
+    what: Option<What>,
     /// Random cases of each property (the bound: a run ends when they are through).
     #[arg(long, default_value_t = 4096)]
     cases: u32,
+    /// How often clusterd is killed.
+    #[arg(long, default_value_t = 200)]
+    kills: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum What {
+    /// Kills of clusterd at random moments of running FSRVP sequences, on btrfs, and the whole of
+    /// Samba's suite.
+    Fsrvp,
 }
 
 pub(crate) fn run(options: &Options) -> Result {
     peers::ensure()?;
     let mut command = cargo();
-    command.args(["test", "--workspace", "--all-features", "--release", "--", "--include-ignored"]);
-    workspace::run(command.env("PROPTEST_CASES", options.cases.to_string()))
+    match options.what {
+        None => command.args(["test", "--workspace", "--all-features", "--release", "--", "--include-ignored"]),
+        Some(What::Fsrvp) => {
+            command.args([
+                "test",
+                "--package",
+                "clusterd",
+                "--release",
+                "--test",
+                "fsrvp_soak",
+                "--test",
+                "fsrvp_samba",
+            ]);
+            command.args(["--", "--include-ignored", "--nocapture"])
+        }
+    };
+    command.env("PROPTEST_CASES", options.cases.to_string()).env("CLUSTERD_KILLS", options.kills.to_string());
+    workspace::run(&mut command)
 }

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::{
-    peers,
+    conformance, peers,
     workspace::{self, Result, cargo},
 };
 
@@ -11,6 +11,7 @@ use crate::{
 const PORTABLE: [&str; 2] = ["msrpc-ndr", "msrpc-protocols"];
 
 pub(crate) fn run() -> Result {
+    conformance::run(&conformance::Options { check: true })?;
     peers::ensure()?;
     check_windows()?;
     // Last, so that its closing lines are the last ones.

@@ -31,7 +31,7 @@ impl Access<'_> {
 }
 
 /// Names of local variables in generated code that an element's may not hide.
-const TAKEN: [&str; 18] = [
+const TAKEN: [&str; 19] = [
     "d",
     "e",
     "value",
@@ -50,6 +50,7 @@ const TAKEN: [&str; 18] = [
     "length",
     "union",
     "inner",
+    "pipes",
 ];
 
 /// The local variable or argument that holds an element.
@@ -72,6 +73,8 @@ pub(super) struct Bounded<'a> {
     pub(super) size: Option<&'a Bound>,
     /// The actual count's bound.
     pub(super) length: Option<&'a Bound>,
+    /// The first element's bound.
+    pub(super) first: Option<&'a Bound>,
     /// Whether the maximum count travels.
     pub(super) conformant: bool,
     /// Whether offset and actual count travel.
@@ -89,11 +92,12 @@ impl<'a> Bounded<'a> {
         for level in &element.levels {
             match level {
                 Level::Pointer(kind) => pointers.push(*kind),
-                Level::Array(Array { fixed, size, length }) => {
+                Level::Array(Array { fixed, size, length, first }) => {
                     return Some(Self {
                         size: known(size),
                         length: known(length),
                         conformant: fixed.is_none(),
+                        first: first.as_ref(),
                         varying: length.is_some(),
                         string: false,
                         pointers,
@@ -104,6 +108,7 @@ impl<'a> Bounded<'a> {
                         size: known(size),
                         length: None,
                         conformant: fixed.is_none(),
+                        first: None,
                         varying: true,
                         string: true,
                         pointers,
@@ -216,7 +221,7 @@ impl Emitter<'_> {
         let value = access.element(element);
         // A pointer to a number counts as 0 where it is NULL.
         let value = match element.levels.as_slice() {
-            [Level::Pointer(Pointer::Unique)] => quote!(#value.unwrap_or_default()),
+            [Level::Pointer(Pointer::Unique | Pointer::FullScalar)] => quote!(#value.unwrap_or_default()),
             [Level::Pointer(Pointer::Full)] => quote!(#value.as_deref().copied().unwrap_or_default()),
             // References leave no trace in Rust; nothing else gets here.
             _ => value,

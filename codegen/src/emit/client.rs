@@ -11,26 +11,52 @@ use super::{
     messages::capacity_field,
     server::{arguments, caller_allocated, is_changed, too_many},
 };
-use crate::model::{Base, Element, InterfaceDef, Level, Method, Scalar};
+use crate::model::{Base, Element, InterfaceDef, Known, Level, Method, Scalar};
 
 impl Emitter<'_> {
     pub(super) fn client_tokens(&self, interface: &InterfaceDef, methods: &[&Method]) -> TokenStream {
-        let methods = methods.iter().map(|method| self.client_method(method));
+        let methods = methods.iter().map(|method| self.client_method(interface, method));
         let doc = format!(" A client of `{}` over any channel to its server.", interface.idl_name);
+        let Some(base) = self.base_module(interface) else {
+            return quote! {
+                #[doc = #doc]
+                #[derive(Clone, Debug)]
+                pub struct Client<C> { channel: C }
+
+                impl<C: ndr::Channel> Client<C> {
+                    /// A client over a channel that is bound to the interface.
+                    pub fn new(channel: C) -> Self {
+                        Self { channel }
+                    }
+
+                    /// The channel.
+                    pub fn channel(&self) -> &C {
+                        &self.channel
+                    }
+
+                    #(#methods)*
+                }
+            };
+        };
         quote! {
             #[doc = #doc]
+            ///
+            /// It has the methods of the interface that this one inherits from, too.
             #[derive(Clone, Debug)]
-            pub struct Client<C> { channel: C }
+            pub struct Client<C> { base: #base::Client<C> }
+
+            impl<C> ::std::ops::Deref for Client<C> {
+                type Target = #base::Client<C>;
+
+                fn deref(&self) -> &Self::Target {
+                    &self.base
+                }
+            }
 
             impl<C: ndr::Channel> Client<C> {
                 /// A client over a channel that is bound to the interface.
                 pub fn new(channel: C) -> Self {
-                    Self { channel }
-                }
-
-                /// The channel.
-                pub fn channel(&self) -> &C {
-                    &self.channel
+                    Self { base: #base::Client::new(channel) }
                 }
 
                 #(#methods)*
@@ -38,39 +64,55 @@ impl Emitter<'_> {
         }
     }
 
-    fn client_method(&self, method: &Method) -> TokenStream {
+    fn client_method(&self, interface: &InterfaceDef, method: &Method) -> TokenStream {
         let name = ident(&method.rust_name);
         let says = if method.status.is_some() { "Fails with the status of the operation" } else { "Fails" };
         let doc = self.method_doc(method, &format!("\n\n# Errors\n\n{says}, with a fault, or with the connection."));
+        // The innermost base has the channel.
+        let channel =
+            if self.emitted_base(interface).is_some() { quote!(self.channel()) } else { quote!(self.channel) };
+        let borrowed = if self.emitted_base(interface).is_some() { quote!(#channel) } else { quote!(&#channel) };
+        let exchange = if interface.object { quote!(ndr::com::exchange) } else { quote!(ndr::exchange) };
         let parameters = arguments(method).map(|element| {
             let name = local(element);
             let ty = self.client_argument(method, element);
             quote!(#name: #ty)
         });
+        let parameters = parameters.chain(self.client_pipes(method));
         let fields = arguments(method).map(|element| {
             let name = ident(&element.rust_name);
-            let value = self.client_value(method, element);
+            let value = self.client_value(method, element, &channel);
             if value.to_string() == quote!(#name).to_string() { quote!(#name,) } else { quote!(#name: #value,) }
         });
-        let many = too_many(arguments(method).count() + 1);
+        let many = too_many(arguments(method).count() + method.in_pipes.len() + 1);
         let result = self.result_type(method, &|output| self.client_handle(output));
         let status = self.status_type(method);
         let request = ident(&format!("{}Request", method.type_name));
         let response = ident(&format!("{}Response", method.type_name));
         let opnum = Literal::u16_unsuffixed(method.opnum);
         let (check_prepare, checks) = self.client_checks(method);
-        let out = self.client_result(method);
+        let iids = self.client_iid_checks(method);
+        let out = self.client_result(method, &channel);
         let conclude = self.conclude(method, &out);
         let response_name = if method.response.is_empty() { quote!(_response) } else { quote!(response) };
+        let (result, call) = if method.has_pipes() {
+            self.piped_call(method, (&result, &status), (&checks, &conclude), &response_name)
+        } else {
+            let call = quote! {
+                let #response_name: wire::#response = #exchange(#borrowed, #opnum, &request).await?;
+                #checks
+                #iids
+                #conclude
+            };
+            (quote!(ndr::CallResult<#result, #status>), call)
+        };
         quote! {
             #doc
             #many
-            pub async fn #name(&self, #(#parameters),*) -> ndr::CallResult<#result, #status> {
+            pub async fn #name(&self, #(#parameters),*) -> #result {
                 let request = wire::#request { #(#fields)* };
                 #check_prepare
-                let #response_name: wire::#response = ndr::exchange(&self.channel, #opnum, &request).await?;
-                #checks
-                #conclude
+                #call
             }
         }
     }
@@ -93,13 +135,13 @@ impl Emitter<'_> {
         }
     }
 
-    fn client_value(&self, method: &Method, element: &Element) -> TokenStream {
+    fn client_value(&self, method: &Method, element: &Element, channel: &TokenStream) -> TokenStream {
         let name = local(element);
         match (&element.base, element.levels.as_slice()) {
             (Base::Handle(_), []) if is_changed(method, element) => {
-                quote!(ndr::ClientHandle::optional(#name.as_ref(), self.channel.association())?)
+                quote!(ndr::ClientHandle::optional(#name.as_ref(), #channel.association())?)
             }
-            (Base::Handle(_), []) => quote!(#name.on(self.channel.association())?),
+            (Base::Handle(_), []) => quote!(#name.on(#channel.association())?),
             _ if converts(element) => quote!(#name.into()),
             _ => quote!(#name),
         }
@@ -142,16 +184,16 @@ impl Emitter<'_> {
     }
 
     /// The results out of a response.
-    fn client_result(&self, method: &Method) -> TokenStream {
+    fn client_result(&self, method: &Method, channel: &TokenStream) -> TokenStream {
         let outputs = self.outputs(method);
         let value = |output: &Output<'_>| {
             let name = &output.name;
             match (output.element, output.handle) {
                 (None, _) => quote!(status),
                 (Some(_), Some(_)) if output.changes => {
-                    quote!(ndr::ClientHandle::received(response.#name, self.channel.association()))
+                    quote!(ndr::ClientHandle::received(response.#name, #channel.association()))
                 }
-                (Some(_), Some(_)) => quote!(ndr::ClientHandle::new(response.#name, self.channel.association())),
+                (Some(_), Some(_)) => quote!(ndr::ClientHandle::new(response.#name, #channel.association())),
                 (Some(_), None) => quote!(response.#name),
             }
         };
@@ -232,9 +274,10 @@ impl Emitter<'_> {
     }
 }
 
-/// Whether an argument is taken as anything that converts: strings and octets.
+/// Whether an argument is taken as anything that converts: strings, octets, VARIANTs.
 fn converts(element: &Element) -> bool {
     match element.levels.as_slice() {
+        [] => matches!(element.base, Base::Known(Known::Bstr | Known::Variant)),
         [Level::Str { .. }] => true,
         [Level::Array(array)] => array.fixed.is_none() && matches!(element.base, Base::Scalar(Scalar::U8)),
         _ => false,

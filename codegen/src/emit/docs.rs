@@ -26,9 +26,12 @@ pub(super) fn item(doc: Option<&str>, idl_name: &str) -> String {
     }
 }
 
-/// The documentation of a member or result: the IDL's own, and its name there if it differs.
+/// The documentation of a member or result: the IDL's own, and its name there. A union within a
+/// structure may have none.
 pub(super) fn member(doc: Option<&str>, idl_name: &str) -> String {
     match doc {
+        Some(doc) if idl_name.is_empty() => link_free(doc),
+        None if idl_name.is_empty() => "A member without a name.".to_owned(),
         Some(doc) => format!("{} (`{idl_name}`)", link_free(doc).trim_end()),
         None => format!("`{idl_name}`."),
     }

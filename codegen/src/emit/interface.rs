@@ -29,7 +29,7 @@ impl Emitter<'_> {
         let results: TokenStream = methods.iter().map(|method| self.result_struct(method)).collect();
         let server = self.options.server.then(|| self.server_tokens(interface, &methods));
         let client = self.options.client.then(|| self.client_tokens(interface, &methods));
-        let wire = self.wire_module(&methods, runtime);
+        let wire = (!methods.is_empty()).then(|| self.wire_module(&methods, runtime));
         let reflection = self.reflection(interface);
         let code = quote!(#descriptor #reflection #results #server #client);
         let import = self.import(runtime, &code, false);
@@ -93,8 +93,9 @@ impl Emitter<'_> {
         };
         let (wrong, null) = (status(interface.wrong_handle), status(interface.null_handle));
         let endpoints = interface.endpoints.iter().map(|(sequence, endpoint)| quote!((#sequence, #endpoint)));
-        let count = Literal::usize_unsuffixed(interface.methods.len());
-        let operations = interface.methods.iter().map(|method| self.operation(method));
+        let count = super::com::operation_count(interface);
+        let inherited = self.inherited_operations(interface);
+        let operations = inherited.into_iter().chain(interface.methods.iter().map(|method| self.operation(method)));
         quote! {
             /// The interface: its identity and its operations.
             pub static INTERFACE: ndr::Interface = ndr::Interface {
@@ -120,7 +121,8 @@ impl Emitter<'_> {
         }
         let idempotent = method.idempotent.then(|| quote!(.idempotent()));
         let maybe = method.maybe.then(|| quote!(.maybe()));
-        quote!(ndr::Operation::new(#name) #idempotent #maybe)
+        let piped = method.has_pipes().then(|| quote!(.piped()));
+        quote!(ndr::Operation::new(#name) #idempotent #maybe #piped)
     }
 
     /// The results of a method that the Rust API shows, in wire order.

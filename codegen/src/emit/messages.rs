@@ -99,7 +99,8 @@ impl Emitter<'_> {
                 }
             });
             let put = self.put_field(element, elements, access, &element.idl_name, false, true);
-            quote!(#capacity #put)
+            let iid = self.iid_check(element, elements, &element.idl_name, true);
+            quote!(#iid #capacity #put)
         });
         quote!(#hidden #(#fields)*)
     }
@@ -120,6 +121,9 @@ impl Emitter<'_> {
             };
             code.extend(quote!(let #name = #get.at(#what)?;));
             code.extend(self.get_range(element, &quote!(#name), what));
+            let (first, check) = self.get_first(element, elements, what);
+            code.extend(first);
+            after.extend(check);
             if element.role == Role::Plain {
                 names.push(initialiser(element));
             }
@@ -144,7 +148,9 @@ impl Emitter<'_> {
                     names.push(quote!(#max));
                 }
             }
-            after.extend(self.get_tag_check(element, elements, Access::Local, what));
+            after.extend(self.get_inner(element, elements, Access::Local, what));
+            after.extend(self.get_tag_check(element, elements, Access::Local, what, true));
+            after.extend(self.iid_check(element, elements, what, false));
         }
         quote!(#code #after Ok(Self { #(#names),* }))
     }

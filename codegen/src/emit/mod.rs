@@ -2,13 +2,16 @@
 
 mod bounds;
 mod client;
+mod com;
 mod docs;
 mod handles;
 mod hidden;
+mod inner;
 mod interface;
 mod layout;
 mod messages;
 mod paths;
+mod pipes;
 mod reflect;
 mod server;
 mod structs;
@@ -117,7 +120,7 @@ impl Emitter<'_> {
         let file = &self.model.files[self.file];
         let runtime: syn::Path = syn::parse_str(&self.options.runtime)?;
         let doc = (!self.options.included).then(|| docs::inner(&self.file_doc()));
-        let types = file.types.iter().map(|&id| self.model.ty(id)).filter(|ty| ty.unsupported.is_none());
+        let types = file.types.iter().map(|&id| self.model.ty(id)).filter(|ty| is_generated(ty));
         let types: TokenStream = types
             .map(|ty| match &ty.kind {
                 TypeKind::Struct(def) => self.struct_tokens(ty, def),
@@ -126,22 +129,25 @@ impl Emitter<'_> {
             })
             .collect();
         let handles: TokenStream = file.handles.iter().map(|&id| self.handle_tokens(id)).collect();
+        let com: TokenStream = file.com.iter().map(|&id| self.com_tokens(id)).collect();
         let consts: TokenStream = file.consts.iter().map(const_tokens).collect();
         let interfaces = file
             .interfaces
             .iter()
-            .filter(|_| file.root)
-            .filter(|interface| interface.methods.iter().any(|method| method.unsupported.is_none() && !method.reserved))
+            .filter(|interface| self.is_emitted(file, interface))
             .map(|interface| self.interface_tokens(interface, &runtime))
             .collect::<TokenStream>();
         let reflection = self.reflection_module(&runtime);
-        let conformant = file.types.iter().any(|&id| self.model.ty(id).conformant > 0);
-        let import = (!types.is_empty() || !handles.is_empty()).then(|| self.import(&runtime, &types, conformant));
+        let conformant =
+            file.types.iter().any(|&id| is_generated(self.model.ty(id)) && self.model.ty(id).conformant > 0);
+        let import = (!types.is_empty() || !handles.is_empty() || !com.is_empty())
+            .then(|| self.import(&runtime, &types, conformant));
         Ok(quote! {
             #doc
             #import
             #consts
             #handles
+            #com
             #types
             #interfaces
             #reflection
@@ -169,6 +175,11 @@ impl Emitter<'_> {
             },
         }
     }
+}
+
+/// Whether a type has code of its own.
+fn is_generated(ty: &crate::model::TypeDef) -> bool {
+    ty.unsupported.is_none() && ty.known.is_none()
 }
 
 fn const_tokens(def: &crate::model::ConstDef) -> TokenStream {

@@ -4,7 +4,7 @@ use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 
 use super::{Emitter, Scope, ident};
-use crate::model::{Base, Element, HandleId, Level, Pointer, Scalar, TypeId};
+use crate::model::{Array, Base, Element, HandleId, Level, Pointer, Scalar, TypeId, grid};
 
 impl Emitter<'_> {
     /// The path of a type.
@@ -32,7 +32,7 @@ impl Emitter<'_> {
     }
 
     /// What leads from a scope of this file to the module of another, `::` at the end.
-    fn module_path(&self, file: usize, scope: Scope) -> TokenStream {
+    pub(super) fn module_path(&self, file: usize, scope: Scope) -> TokenStream {
         let depth = match scope {
             Scope::File => 0,
             Scope::Interface => 1,
@@ -73,13 +73,18 @@ impl Emitter<'_> {
                     Pointer::Ref => quote!(ndr::Ref<#codec>),
                     Pointer::Unique => quote!(ndr::Unique<#codec>),
                     Pointer::Full => quote!(ndr::Full<#codec>),
+                    Pointer::FullScalar => quote!(ndr::FullScalar<#codec>),
                 }
             }
+            Level::Array(_) if let Some(rank) = grid(levels) => {
+                let dimensions = self.dimensions(levels, rank, base, scope);
+                quote!(ndr::Grid<#dimensions>)
+            }
             Level::Array(array) => {
-                let sequence = self.sequence(inner, base, scope);
+                let sequence = self.shifted(array, inner, base, scope);
                 match (array.fixed, &array.length) {
                     (Some(count), None) => {
-                        let element = self.codec_of(inner, base, scope);
+                        let element = self.item_codec(inner, base, scope);
                         let count = Literal::u64_unsuffixed(count);
                         quote!(ndr::Fixed<#element, #count>)
                     }
@@ -106,16 +111,53 @@ impl Emitter<'_> {
         }
     }
 
+    /// The inside of an array that may begin at another element than the first.
+    pub(super) fn shifted(&self, array: &Array, inner: &[Level], base: &Base, scope: Scope) -> TokenStream {
+        let sequence = self.sequence(inner, base, scope);
+        if array.first.is_some() { quote!(ndr::Shifted<#sequence>) } else { sequence }
+    }
+
     /// The inside of an array: octets, code units or items.
     pub(super) fn sequence(&self, inner: &[Level], base: &Base, scope: Scope) -> TokenStream {
         match base {
             Base::Scalar(Scalar::U8) if inner.is_empty() => quote!(ndr::Octets),
             Base::Scalar(Scalar::WChar) if inner.is_empty() => quote!(ndr::Units),
             _ => {
-                let codec = self.codec_of(inner, base, scope);
+                let codec = self.item_codec(inner, base, scope);
                 quote!(ndr::Items<#codec>)
             }
         }
+    }
+
+    /// The codec of an array's element.
+    fn item_codec(&self, levels: &[Level], base: &Base, scope: Scope) -> TokenStream {
+        match levels.split_first() {
+            Some((Level::Pointer(Pointer::Ref), inner)) => {
+                let mut codec = self.codec_of(inner, base, scope);
+                if self.boxed(Pointer::Ref, inner, base) {
+                    codec = quote!(ndr::Boxed<#codec>);
+                }
+                quote!(ndr::ArrayRef<#codec>)
+            }
+            _ => self.codec_of(levels, base, scope),
+        }
+    }
+
+    /// The dimensions of an array, `rank` of them.
+    fn dimensions(&self, levels: &[Level], rank: usize, base: &Base, scope: Scope) -> TokenStream {
+        let Some((Level::Array(array), inner)) = levels.split_first() else { return quote!() };
+        let kind = match (array.fixed.map(Literal::u64_unsuffixed), &array.length) {
+            (Some(count), None) => quote!(ndr::ExactDim<#count>),
+            (Some(count), Some(_)) => quote!(ndr::ActualDim<#count>),
+            (None, None) => quote!(ndr::MaxDim),
+            (None, Some(_)) => quote!(ndr::MaxActualDim),
+        };
+        if rank > 1 {
+            let rows = self.dimensions(inner, rank - 1, base, scope);
+            return quote!(ndr::Rows<#kind, #rows>);
+        }
+        let sequence = self.sequence(inner, base, scope);
+        quote!(ndr::Row<#kind, #sequence>)
     }
 
     fn base_codec(&self, base: &Base, scope: Scope) -> TokenStream {
@@ -126,6 +168,7 @@ impl Emitter<'_> {
             Base::Type(id) => self.type_path(*id, scope),
             Base::Handle(_) => quote!(ndr::ContextHandle),
             Base::Guid => quote!(ndr::Guid),
+            Base::Known(known) => self.known_path(known, scope),
             Base::Unsupported(_) => quote!(()),
         }
     }
@@ -145,9 +188,23 @@ impl Emitter<'_> {
                 }
                 match kind {
                     Pointer::Ref => ty,
-                    Pointer::Unique => quote!(Option<#ty>),
+                    Pointer::Unique | Pointer::FullScalar => quote!(Option<#ty>),
                     Pointer::Full => quote!(Option<::std::sync::Arc<#ty>>),
                 }
+            }
+            Level::Array(_) if grid(levels).is_some() => {
+                // The last dimension is a row of elements, whether its length is fixed or not.
+                let rank = grid(levels).unwrap_or(1);
+                let inner = levels.get(rank..).unwrap_or_default();
+                let row = match base {
+                    Base::Scalar(Scalar::U8) if inner.is_empty() => quote!(ndr::Bytes),
+                    Base::Scalar(Scalar::WChar) if inner.is_empty() => quote!(ndr::WString),
+                    _ => {
+                        let ty = self.rust_type_of(inner, base, scope);
+                        quote!(Vec<#ty>)
+                    }
+                };
+                (1..rank).fold(row, |row, _| quote!(Vec<#row>))
             }
             Level::Array(array) => match (array.fixed, &array.length, base) {
                 (Some(count), None, _) => {
@@ -173,6 +230,7 @@ impl Emitter<'_> {
             Base::Type(id) => self.type_path(*id, scope),
             Base::Handle(_) => quote!(ndr::ContextHandle),
             Base::Guid => quote!(ndr::Uuid),
+            Base::Known(known) => self.known_path(known, scope),
             Base::Unsupported(_) => quote!(()),
         }
     }

@@ -20,7 +20,7 @@ impl Emitter<'_> {
     pub(super) fn reflection_module(&self, runtime: &syn::Path) -> TokenStream {
         let Some(attr) = self.reflect_attr() else { return quote!() };
         let file = &self.model.files[self.file];
-        let types = file.types.iter().map(|&id| self.model.ty(id)).filter(|ty| ty.unsupported.is_none());
+        let types = file.types.iter().map(|&id| self.model.ty(id)).filter(|ty| super::is_generated(ty));
         let types: TokenStream = types
             .map(|ty| match &ty.kind {
                 TypeKind::Struct(def) => self.struct_reflect(ty, def),
@@ -31,7 +31,7 @@ impl Emitter<'_> {
         let interfaces: TokenStream = file
             .interfaces
             .iter()
-            .filter(|interface| generated(interface).next().is_some())
+            .filter(|interface| self.is_emitted(file, interface))
             .map(|interface| self.interface_reflection(interface, runtime))
             .collect();
         if types.is_empty() && interfaces.is_empty() {
@@ -57,6 +57,7 @@ impl Emitter<'_> {
             let fit = self.fit(method);
             quote!(#request #response #fit)
         });
+        let inherited = interface.inherited.iter().map(|_| quote!(None));
         let table = interface.methods.iter().map(|method| {
             if method.reserved || method.unsupported.is_some() {
                 return quote!(None);
@@ -71,11 +72,13 @@ impl Emitter<'_> {
             };
             quote!(Some(ndr::reflect::Messages::of::<wire::#request, wire::#response, #fit>()))
         });
-        let count = proc_macro2::Literal::usize_unsuffixed(interface.methods.len());
+        let count = super::com::operation_count(interface);
+        let table = inherited.chain(table);
+        let wire = generated(interface).next().is_some().then(|| quote!(use super::super::#module::wire;));
         quote! {
             pub(super) mod #module {
                 use #runtime as ndr;
-                use super::super::#module::wire;
+                #wire
                 #(#messages)*
                 pub(in super::super) static MESSAGES: [Option<ndr::reflect::Messages>; #count] = [#(#table),*];
             }

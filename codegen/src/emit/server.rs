@@ -23,29 +23,69 @@ impl Emitter<'_> {
             let doc = format!(" What the server keeps for a context handle of type `{}`.", handle.idl_name);
             quote!(#[doc = #doc] type #name: Send + Sync + 'static;)
         });
-        let trait_methods = methods.iter().map(|method| self.trait_method(method));
-        let handlers = methods.iter().map(|method| self.handler(method));
-        let count = proc_macro2::Literal::usize_unsuffixed(interface.methods.len());
+        let trait_methods = methods.iter().map(|method| self.trait_method(interface, method));
+        let handlers = methods.iter().map(|method| self.handler(interface, method));
+        let count = super::com::operation_count(interface);
         let table = interface.methods.iter().map(|method| {
-            if method.reserved || method.unsupported.is_some() {
+            if method.reserved || method.unsupported.is_some() || method.has_pipes() {
                 return quote!(None);
             }
             let name = ident(&method.rust_name);
             quote!(Some(handlers::#name::<T>))
         });
+        let dispatch = quote! {
+            ndr::dispatch(const { &Self::HANDLERS }, ::std::sync::Arc::clone(&self.0), call, request)
+        };
+        let piped = methods.iter().filter(|method| method.has_pipes()).map(|method| {
+            let (name, opnum) = (ident(&method.rust_name), proc_macro2::Literal::u16_unsuffixed(method.opnum));
+            quote!(#opnum => handlers::#name(::std::sync::Arc::clone(&self.0), call, request),)
+        });
+        let piped: Vec<TokenStream> = piped.collect();
+        let dispatch = if piped.is_empty() {
+            dispatch
+        } else {
+            // Operations with pipes take a request that still grows.
+            quote!(match call.opnum() { #(#piped)* _ => #dispatch, })
+        };
+        let table = self.inherited_table(interface, quote!(#(#table),*));
+        // Interfaces that inherit from this one have its operations in their tables.
+        let shared = (interface.object || self.is_inherited(interface)).then(|| quote!(#[doc(hidden)] pub));
+        let base = self.base_module(interface);
+        let bounds = match &base {
+            Some(base) => quote!(#base::Server),
+            None => quote!(Send + Sync + 'static),
+        };
+        let left_out = if interface.object {
+            quote! {
+                /// Methods are written as `async fn`. One that is left out answers with `E_NOTIMPL`.
+            }
+        } else {
+            quote! {
+                /// Methods are written as `async fn`. One that is left out answers with the fault
+                /// `nca_s_op_rng_error`.
+            }
+        };
         let groups = self.groups(methods);
         let status = methods.iter().any(|method| method.status.is_some()).then(|| {
             quote!(
                 use ndr::Status as _;
             )
         });
+        let handlers = (!methods.is_empty()).then(|| {
+            quote! {
+                mod handlers {
+                    use super::{Server, ndr, wire};
+                    #status
+                    #(#handlers)*
+                }
+            }
+        });
         let doc = format!(" The server of `{}`: what an implementer writes.", interface.idl_name);
         quote! {
             #[doc = #doc]
             ///
-            /// Methods are written as `async fn`. One that is left out answers with the fault
-            /// `nca_s_op_rng_error`.
-            pub trait Server: Send + Sync + 'static {
+            #left_out
+            pub trait Server: #bounds {
                 #(#handles)*
                 #(#trait_methods)*
             }
@@ -56,7 +96,7 @@ impl Emitter<'_> {
             pub struct Service<T>(::std::sync::Arc<T>);
 
             impl<T: Server> Service<T> {
-                const HANDLERS: [Option<ndr::Handler<T>>; #count] = [#(#table),*];
+                #shared const HANDLERS: [Option<ndr::Handler<T>>; #count] = #table;
 
                 /// A service around an implementation.
                 pub fn new(implementation: T) -> Self {
@@ -80,15 +120,11 @@ impl Emitter<'_> {
                     &INTERFACE
                 }
                 fn call(&self, call: ndr::Call, request: ndr::Body) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
-                    ndr::dispatch(const { &Self::HANDLERS }, ::std::sync::Arc::clone(&self.0), call, request)
+                    #dispatch
                 }
             }
 
-            mod handlers {
-                use super::{Server, ndr, wire};
-                #status
-                #(#handlers)*
-            }
+            #handlers
         }
     }
 
@@ -136,7 +172,7 @@ impl Emitter<'_> {
         }
     }
 
-    fn trait_method(&self, method: &Method) -> TokenStream {
+    fn trait_method(&self, interface: &InterfaceDef, method: &Method) -> TokenStream {
         let name = ident(&method.rust_name);
         let doc = self.method_doc(method, "");
         let visible: Vec<&Element> = arguments(method).collect();
@@ -145,17 +181,21 @@ impl Emitter<'_> {
             let ty = self.server_argument(element, is_changed(method, element));
             quote!(#name: #ty)
         });
-        let many = too_many(visible.len() + 2);
-        let names = visible.iter().map(|element| local(element));
+        let pipes: Vec<_> = self.server_pipes(method).collect();
+        let arguments = arguments.chain(pipes.iter().map(|(name, ty)| quote!(#name: #ty)));
+        let many = too_many(visible.len() + pipes.len() + 2);
+        let names = visible.iter().map(|element| local(element)).chain(pipes.iter().map(|(name, _)| name.clone()));
         let result = self.result_type(method, &|output| self.server_handle(output));
         let status = self.status_type(method);
+        let not_implemented =
+            if interface.object { quote!(ndr::com::not_implemented) } else { quote!(ndr::not_implemented) };
         quote! {
             #doc
             #many
             fn #name(&self, call: &ndr::Call, #(#arguments),*)
                 -> impl Future<Output = ndr::Outcome<#result, #status>> + Send
             {
-                ndr::not_implemented((call, #(#names),*))
+                #not_implemented((call, #(#names),*))
             }
         }
     }
@@ -184,16 +224,21 @@ impl Emitter<'_> {
         if output.changes { quote!(ndr::HandleChange<Self::#name>) } else { quote!(Self::#name) }
     }
 
-    fn handler(&self, method: &Method) -> TokenStream {
+    fn handler(&self, interface: &InterfaceDef, method: &Method) -> TokenStream {
         let name = ident(&method.rust_name);
         let request = ident(&format!("{}Request", method.type_name));
         let response = ident(&format!("{}Response", method.type_name));
         let before = self.before_call(method);
         let resolve = self.resolve_handles(method);
         let arguments = arguments(method).map(|element| self.pass_argument(method, element));
+        let arguments = arguments.chain(self.pass_pipes(method));
         // Methods that every `Arc` has would be found first.
         let hidden = ARC_METHODS.contains(&method.rust_name.as_str());
-        let invoke = if hidden {
+        let inherits = self.emitted_base(interface).is_some();
+        let invoke = if inherits {
+            // A base may have a method of the same name.
+            quote!(Server::#name(&*target, &call, #(#arguments),*))
+        } else if hidden {
             quote!(T::#name(&target, &call, #(#arguments),*))
         } else {
             quote!(target.#name(&call, #(#arguments),*))
@@ -209,8 +254,46 @@ impl Emitter<'_> {
         } else {
             quote!(wire::#response { #before #unchanged ..Default::default() })
         };
+        let (decode, encode_response) = if interface.object {
+            (
+                quote!(let (call, #request_name): (_, wire::#request) = ndr::com::decode_request(call, stub)?;),
+                quote!(ndr::com::encode_response),
+            )
+        } else {
+            (
+                quote!(let #request_name: wire::#request = ndr::decode_request(&call, stub)?;),
+                quote!(ndr::encode_response),
+            )
+        };
         let assigned = method.status.is_some() || self.outputs(method).iter().any(|output| output.element.is_some());
         let mutable = assigned.then(|| quote!(mut));
+        let run = quote! {
+            let #mutable response = #initial;
+            #capacities
+            let outcome = async {
+                #resolve
+                #invoke.await
+            }
+            .await;
+            #after
+            #within
+        };
+        if method.has_pipes() {
+            let count = proc_macro2::Literal::usize_unsuffixed;
+            let (ins, outs) = (count(method.in_pipes.len()), count(method.out_pipes.len()));
+            return quote! {
+                pub(super) fn #name<T: Server>(
+                    target: ::std::sync::Arc<T>,
+                    call: ndr::Call,
+                    stub: ndr::Body,
+                ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+                    ndr::serve_with_pipes(call, stub, (#ins, #outs), move |call, #request_name: wire::#request, pipes| async move {
+                        #run
+                        Ok(response)
+                    })
+                }
+            };
+        }
         quote! {
             pub(super) fn #name<T: Server>(
                 target: ::std::sync::Arc<T>,
@@ -218,17 +301,9 @@ impl Emitter<'_> {
                 stub: ndr::Bytes,
             ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
                 Box::pin(async move {
-                    let #request_name: wire::#request = ndr::decode_request(&call, stub)?;
-                    let #mutable response = #initial;
-                    #capacities
-                    let outcome = async {
-                        #resolve
-                        #invoke.await
-                    }
-                    .await;
-                    #after
-                    #within
-                    ndr::encode_response(&call, &response)
+                    #decode
+                    #run
+                    #encode_response(&call, &response)
                 })
             }
         }

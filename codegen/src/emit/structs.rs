@@ -6,10 +6,10 @@ use quote::quote;
 use super::{
     Emitter, Scope,
     bounds::{Access, Bounded, bound_name, initialiser, local},
-    docs, ident,
+    docs, ident, inner,
     types::align_tokens,
 };
-use crate::model::{Base, Bound, Element, Level, Role, Scalar, StructDef, TypeDef};
+use crate::model::{Base, Bound, Element, Level, Role, Scalar, StructDef, TypeDef, grid};
 
 impl Emitter<'_> {
     pub(super) fn struct_tokens(&self, ty: &TypeDef, def: &StructDef) -> TokenStream {
@@ -89,6 +89,13 @@ impl Emitter<'_> {
             };
             (put, get, self.conformant_impl(ty, def, &put_body, &get_body))
         };
+        let zero = if ty.automation {
+            let fields = def.fields.iter().filter(|field| field.role == Role::Plain);
+            let fields = fields.map(|field| self.zero_field(field, Scope::File));
+            quote!(Self { #(#fields)* })
+        } else {
+            quote!(Self::default())
+        };
         let value = if def.fields.is_empty() { quote!(_) } else { quote!(value) };
         // Elements of arrays are read in place only where this is inlined.
         let inline = (ty.conformant == 0).then(|| quote!(#[inline]));
@@ -99,7 +106,7 @@ impl Emitter<'_> {
                 const MIN: usize = #min;
 
                 fn zero() -> Self {
-                    Self::default()
+                    #zero
                 }
                 fn put(#value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                     #put
@@ -126,6 +133,21 @@ impl Emitter<'_> {
                     quote!(<#inner as ndr::ConformantStruct>::put_counts(&value.#member, e)),
                     quote!(<#inner as ndr::ConformantStruct>::Counts),
                     quote!(<#inner as ndr::ConformantStruct>::get_counts(d)),
+                )
+            }
+            _ if grid(&last.levels).is_some() => {
+                let access = Access::Member(&quote!(value));
+                let (codec, value) = (self.call_path(&self.codec(last, Scope::File)), access.element(last));
+                let capacity =
+                    Bounded::of(last).and_then(|bounded| bounded.size.filter(|_| bounded.varying)).map(|size| {
+                        let hidden = self.hidden_for(&def.fields, size, access);
+                        let size = self.bound(size, &def.fields, access);
+                        quote!(#hidden e.set_capacity(#size);)
+                    });
+                (
+                    quote!(#capacity #codec::put_counts(&#value, e)),
+                    quote!(ndr::GridCounts),
+                    quote!(#codec::get_counts(d)),
                 )
             }
             _ => (self.put_count(def, last), quote!(u64), quote!(d.count())),
@@ -209,7 +231,9 @@ impl Emitter<'_> {
         });
         let in_place = Bounded::of(field).filter(|bounded| top || !bounded.deferred());
         let checks = in_place.map(|bounded| self.put_checks(&bounded, &value, siblings, access, what, conformant));
-        let tag = self.put_tag_check(field, siblings, access, what, top);
+        let inner = self.put_inner(field, siblings, access, what);
+        let checks = quote!(#inner #checks);
+        let tag = self.put_tag_check(field, siblings, access, what);
         if conformant && field.levels.is_empty() {
             return quote!(#range #tag <#codec as ndr::ConformantStruct>::put_body(&#value, e).at(#what)?;);
         }
@@ -226,11 +250,15 @@ impl Emitter<'_> {
 
     /// The elements of a conformant structure's last member, without its maximum count.
     fn put_elements(&self, field: &Element, value: &TokenStream) -> TokenStream {
+        if grid(&field.levels).is_some() {
+            let codec = self.call_path(&self.codec(field, Scope::File));
+            return quote!(#codec::put_elements(&#value, e));
+        }
         let Some((Level::Array(array), inner)) = field.levels.split_first() else {
             let codec = self.call_path(&self.codec(field, Scope::File));
             return quote!(#codec::put_elements(&#value, e));
         };
-        let sequence = self.sequence(inner, &field.base, Scope::File);
+        let sequence = self.shifted(array, inner, &field.base, Scope::File);
         if array.length.is_some() {
             quote!(ndr::ConformantVarying::<#sequence>::put_elements(&#value, e))
         } else {
@@ -275,6 +303,22 @@ impl Emitter<'_> {
                 quote!(e.set_capacity(#size);)
             });
         }
+        if let Some(first) = bounded.first {
+            let first = match first {
+                Bound::Const(first) => {
+                    let first = proc_macro2::Literal::u64_suffixed(*first);
+                    quote!(#first)
+                }
+                first => self.bound(first, siblings, access),
+            };
+            let first = quote!(e.set_first(#first););
+            checks.extend(if bounded.nullable() {
+                let present = bounded.present(value);
+                quote!(if #present { #first })
+            } else {
+                first
+            });
+        }
         checks
     }
 
@@ -285,10 +329,9 @@ impl Emitter<'_> {
         siblings: &[Element],
         access: Access<'_>,
         what: &str,
-        top: bool,
     ) -> Option<TokenStream> {
         let bound = field.switch.as_ref().filter(|bound| !is_discriminant(bound, siblings))?;
-        if !matches!(field.base, Base::Type(_)) || (!top && Bounded::of(field).is_some()) {
+        if !matches!(field.base, Base::Type(_)) {
             return None;
         }
         let value = access.element(field);
@@ -300,7 +343,13 @@ impl Emitter<'_> {
             [Level::Pointer(_)] => Some(quote! {
                 if let Some(union) = &#value { e.expect_tag(#dictated, union.tag_value()).at(#what)?; }
             }),
-            _ => None,
+            levels => Some(inner::walk(
+                levels,
+                levels.len(),
+                &value,
+                0,
+                &|union| quote!(e.expect_tag(#dictated, #union.tag_value()).at(#what)?;),
+            )),
         }
     }
 
@@ -352,6 +401,15 @@ impl Emitter<'_> {
                     after.extend(quote!(d.fill_count(#slot, #count);));
                 }
             }
+            if inner::is_deferred(field) {
+                for (number, count) in self.inner_counts(field, &def.fields).into_iter().enumerate() {
+                    let slot = slot(field, &format!("inner{number}"), &def.fields);
+                    code.extend(quote!(let #slot = d.reserve_count();));
+                    after.extend(quote!(d.fill_count(#slot, #count);));
+                }
+            } else {
+                after.extend(self.get_inner(field, &def.fields, Access::Local, &what));
+            }
             let conformant = index == last && ty.conformant > 0;
             let get = match (conformant, field.levels.split_first()) {
                 (true, None) => quote!(<#codec as ndr::ConformantStruct>::get_body(counts, d)),
@@ -366,17 +424,14 @@ impl Emitter<'_> {
             };
             code.extend(quote!(let #name = #get.at(#what)?;));
             code.extend(self.get_range(field, &quote!(#name), &what));
+            let (first, check) = self.get_first(field, &def.fields, &what);
+            code.extend(first);
+            after.extend(check);
             if let Some(bounded) = bounded.filter(|bounded| !bounded.deferred()) {
-                after.extend(self.get_checks(
-                    &bounded,
-                    &quote!(#name),
-                    &def.fields,
-                    Access::Local,
-                    &quote!(counts),
-                    &what,
-                ));
+                let max = if grid(&field.levels).is_some() { quote!(counts.outer()) } else { quote!(counts) };
+                after.extend(self.get_checks(&bounded, &quote!(#name), &def.fields, Access::Local, &max, &what));
             }
-            after.extend(self.get_tag_check(field, &def.fields, Access::Local, &what));
+            after.extend(self.get_tag_check(field, &def.fields, Access::Local, &what, false));
         }
         let names = def.fields.iter().filter(|field| field.role == Role::Plain).map(initialiser);
         let gap = has_gap(ty).then(|| quote!(d.trailing_gap(Self::ALIGN);));
@@ -415,6 +470,9 @@ impl Emitter<'_> {
                     code.extend(quote!(if #present { d.expect_count_range(#min, #max).at(#what)?; }));
                 }
             }
+            if inner::is_deferred(field) {
+                code.extend(self.get_inner_deferred(field, &def.fields, &what));
+            }
             code.extend(self.get_deferred_tag_check(field, &def.fields, &what));
         }
         code
@@ -426,6 +484,24 @@ impl Emitter<'_> {
         let number = number_of(field, value);
         let (min, max) = (signed(min), signed(max));
         Some(quote!(d.expect_range(#number, #min, #max).at(#what)?;))
+    }
+
+    /// Keeps the first element of an array that has just been read, and checks it once all siblings
+    /// are.
+    pub(super) fn get_first(
+        &self,
+        field: &Element,
+        siblings: &[Element],
+        what: &str,
+    ) -> (Option<TokenStream>, Option<TokenStream>) {
+        let Some(bounded) = Bounded::of(field) else { return (None, None) };
+        let Some(first) = bounded.first else { return (None, None) };
+        let (kept, name) = (slot(field, "first", siblings), bound_name(first, siblings));
+        let dictated = self.bound(first, siblings, Access::Local);
+        let check = quote!(d.expect_count(#name, #dictated, #kept).at(#what)?;);
+        let present = bounded.present(&Access::Local.element(field));
+        let check = if bounded.nullable() { quote!(if #present { #check }) } else { check };
+        (Some(quote!(let #kept = d.first();)), Some(check))
     }
 
     /// Checks an array in place against what dictates its counts. `max` is its maximum count.
@@ -463,21 +539,28 @@ impl Emitter<'_> {
         checks
     }
 
-    /// A union's discriminant, after both are read.
+    /// A union's discriminant, after both are read; `whole`: the deferred part as well.
     pub(super) fn get_tag_check(
         &self,
         field: &Element,
         siblings: &[Element],
         access: Access<'_>,
         what: &str,
+        whole: bool,
     ) -> Option<TokenStream> {
         let bound = field.switch.as_ref()?;
-        if !field.levels.is_empty() || !matches!(field.base, Base::Type(_)) {
+        if !matches!(field.base, Base::Type(_)) || !whole && inner::is_deferred(field) {
             return None;
         }
         let value = access.element(field);
         let dictated = self.bound(bound, siblings, access);
-        Some(quote!(d.expect_tag(#dictated, #value.tag_value()).at(#what)?;))
+        Some(inner::walk(
+            &field.levels,
+            field.levels.len(),
+            &value,
+            0,
+            &|union| quote!(d.expect_tag(#dictated, #union.tag_value()).at(#what)?;),
+        ))
     }
 
     /// The discriminant of a union behind a pointer; it is visible then.
@@ -501,6 +584,7 @@ impl Emitter<'_> {
     pub(super) fn defers(&self, element: &Element) -> bool {
         element.levels.iter().any(|level| matches!(level, Level::Pointer(_)))
             || matches!(element.base, Base::Type(id) if self.model.ty(id).defers)
+            || matches!(&element.base, Base::Known(known) if known.defers())
     }
 
     /// A codec's type as the path of a call: `ndr::Unique::<…>`.
@@ -560,7 +644,10 @@ fn has_gap(ty: &TypeDef) -> bool {
 
 /// Whether an array is too long for the standard library's `Default`.
 pub(super) fn has_large_array(levels: &[Level]) -> bool {
-    for level in levels {
+    for (index, level) in levels.iter().enumerate() {
+        if grid(&levels[index..]).is_some() {
+            return false;
+        }
         match level {
             Level::Array(array) => match array.fixed {
                 Some(count) if array.length.is_none() => {

@@ -155,6 +155,26 @@ impl Emitter<'_> {
             }
         });
         let _ = tag;
+        // Elements of an array are aligned to the widest arm, too ([MS-RPCE] 2.2.4.5).
+        let tag_align = crate::resolve::tag_align(self.model, &def.tag);
+        let wider = def.ms_union && !def.encapsulated && def.arm_align.ndr > tag_align.ndr;
+        let slices = wider.then(|| {
+            quote! {
+                fn put_slice(values: &[Self], e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                    values.iter().try_for_each(|value| {
+                        e.align(#arm_align);
+                        Self::put(value, e)
+                    })
+                }
+                fn get_slice(values: &mut [Self], d: &mut ndr::Decoder) -> Result<(), ndr::DecodeError> {
+                    values.iter_mut().try_for_each(|value| {
+                        d.align(#arm_align);
+                        *value = Self::get(d)?;
+                        Ok(())
+                    })
+                }
+            }
+        });
         quote! {
             impl ndr::Codec for #name {
                 type Value = Self;
@@ -176,6 +196,7 @@ impl Emitter<'_> {
                     d.align(#arm_align);
                     match #scrutinee { #gets #invalid }
                 }
+                #slices
                 #deferred
             }
         }

@@ -26,6 +26,7 @@ impl Resolver<'_> {
             let Some(Declared { attrs, positions }) = declared.get(index) else { continue };
             let (sizes, max_is) = list(attrs, "size_is", "max_is");
             let (lengths, last_is) = list(attrs, "length_is", "last_is");
+            let (firsts, _) = list(attrs, "first_is", "first_is");
             let mut levels = std::mem::take(&mut elements[index].levels);
             let mut wrong = None;
             let counted = levels.iter_mut().filter(|level| !matches!(level, Level::Pointer(_)));
@@ -39,7 +40,13 @@ impl Resolver<'_> {
                     }
                     None
                 };
-                let (size, length) = (bound(&sizes, max_is), bound(&lengths, last_is));
+                let (size, mut length) = (bound(&sizes, max_is), bound(&lengths, last_is));
+                let first = bound(&firsts, false);
+                if let (Some(first), Level::Array(array)) = (&first, &*level) {
+                    // What a last element or the array's end leaves, from the first one on.
+                    let end = length.take_if(|_| last_is).or_else(|| size.clone()).or(array.fixed.map(Bound::Const));
+                    length = length.or_else(|| Some(less(&end?, first)));
+                }
                 match level {
                     Level::Array(Array { fixed: Some(_), .. }) if size.is_some() => {
                         wrong = Some("size_is on an array of a fixed size is not generated".into());
@@ -47,9 +54,10 @@ impl Resolver<'_> {
                     Level::Array(array) => {
                         array.size = size;
                         array.length = length;
+                        array.first = first;
                     }
-                    Level::Str { .. } if length.is_some() => {
-                        wrong = Some("length_is on a [string] is not generated".into());
+                    Level::Str { .. } if length.is_some() || first.is_some() => {
+                        wrong = Some("length_is or first_is on a [string] is not generated".into());
                     }
                     Level::Str { fixed: Some(_), .. } if size.is_some() => {
                         wrong = Some("size_is on a string of a fixed size is not generated".into());
@@ -58,9 +66,13 @@ impl Resolver<'_> {
                     Level::Pointer(_) => {}
                 }
             }
-            let given = sizes.iter().chain(&lengths).filter(|expr| expr.is_some()).count();
+            let given = sizes.iter().chain(&lengths).chain(&firsts).filter(|expr| expr.is_some()).count();
             let taken = levels.iter().map(|level| match level {
-                Level::Array(array) => usize::from(array.size.is_some()) + usize::from(array.length.is_some()),
+                Level::Array(array) => {
+                    // A first element alone makes a length, too, that nobody gave.
+                    let bounds = [&array.size, &array.length, &array.first];
+                    bounds.into_iter().filter(|bound| bound.is_some()).count()
+                }
                 Level::Str { size, .. } => usize::from(size.is_some()),
                 Level::Pointer(_) => 0,
             });
@@ -89,6 +101,7 @@ impl Resolver<'_> {
                 elements[index].levels.clear();
                 elements[index].switch = None;
             }
+            elements[index].iid = self.iid_is(attrs, elements, index);
         }
     }
 
@@ -209,7 +222,12 @@ impl Resolver<'_> {
                 }
             }
             ExprKind::Member(..) => return Err(NoBound::Unsupported("a member of a structure in its bound".into())),
-            ExprKind::Int(..) | ExprKind::Float(_) | ExprKind::Char(_) | ExprKind::Str(_) | ExprKind::SizeOf(..) => {
+            ExprKind::Int(..)
+            | ExprKind::Float(_)
+            | ExprKind::Char(_)
+            | ExprKind::Str(_)
+            | ExprKind::SizeOf(..)
+            | ExprKind::SizeOfExpr(_) => {
                 return Err(NoBound::Unsupported("its bound is no integer".into()));
             }
         })
@@ -241,7 +259,7 @@ impl Resolver<'_> {
         let ExprKind::Name(name) = &expr.kind else { return None };
         let index = elements.iter().position(|element| element.idl_name == *name)?;
         let outermost = elements[index].levels.first();
-        matches!(outermost, Some(Level::Pointer(Pointer::Unique | Pointer::Full))).then_some(index)
+        matches!(outermost, Some(Level::Pointer(kind)) if *kind != Pointer::Ref).then_some(index)
     }
 
     /// A sibling's value, or what `depth` stars in front of it lead to.
@@ -256,7 +274,7 @@ impl Resolver<'_> {
             Base::Type(id) => matches!(self.model.ty(*id).kind, TypeKind::Enum(_)),
             // It has been reported, or keeps the operation from being generated anyway.
             Base::Unsupported(_) => return Err(NoBound::Unsupported(format!("its bound {name} cannot travel"))),
-            Base::Handle(_) | Base::Guid => false,
+            Base::Handle(_) | Base::Guid | Base::Known(_) => false,
         };
         let direct = element.levels.iter().all(|level| matches!(level, Level::Pointer(_)));
         // The outermost pointer of a parameter, a reference, is not among the levels.
@@ -285,6 +303,17 @@ impl Resolver<'_> {
     }
 }
 
+/// A bound minus another.
+fn less(bound: &Bound, first: &Bound) -> Bound {
+    let expr = |bound: &Bound| match bound {
+        Bound::Sibling(index) => BoundExpr::Sibling(*index),
+        Bound::Const(value) => BoundExpr::Int(i64::try_from(*value).unwrap_or(i64::MAX)),
+        Bound::Expr(expr) => (**expr).clone(),
+        Bound::Elsewhere => BoundExpr::Int(0),
+    };
+    Bound::Expr(Box::new(BoundExpr::Binary(BinaryOp::Sub, Box::new(expr(bound)), Box::new(expr(first)))))
+}
+
 /// Whether an expression has a sibling's name in it.
 fn names_sibling(expr: &Expr, elements: &[Element]) -> bool {
     names_in(expr).into_iter().any(|name| elements.iter().any(|element| element.idl_name == name))
@@ -300,7 +329,12 @@ fn names_in(expr: &Expr) -> Vec<&str> {
             ExprKind::Unary(_, inner) | ExprKind::Cast(_, _, inner) | ExprKind::Member(inner, _) => open.push(inner),
             ExprKind::Binary(_, left, right) => open.extend([&**left, &**right]),
             ExprKind::Ternary(condition, yes, no) => open.extend([&**condition, &**yes, &**no]),
-            ExprKind::Int(..) | ExprKind::Float(_) | ExprKind::Char(_) | ExprKind::Str(_) | ExprKind::SizeOf(..) => {}
+            ExprKind::Int(..)
+            | ExprKind::Float(_)
+            | ExprKind::Char(_)
+            | ExprKind::Str(_)
+            | ExprKind::SizeOf(..)
+            | ExprKind::SizeOfExpr(_) => {}
         }
     }
     found

@@ -91,13 +91,8 @@ impl<'a> Resolver<'a> {
                 let value = self.eval(inner)?;
                 if derivs.is_empty() { self.cast(ty, value) } else { value }
             }
-            ExprKind::SizeOf(ty, derivs) => {
-                let size = if derivs.is_empty() { self.memory_size(ty) } else { None };
-                match size {
-                    Some(size) => size,
-                    None => return Err(NotConst::Other("the size of this type is not known here".into())),
-                }
-            }
+            ExprKind::SizeOf(ty, derivs) => self.size_of_type(ty, derivs).ok_or_else(unknown_size)?,
+            ExprKind::SizeOfExpr(inner) => self.size_of_expr(inner).ok_or_else(unknown_size)?,
             ExprKind::Float(_) => return Err(NotConst::Other("a floating-point number is no integer".into())),
             ExprKind::Str(_) => return Err(NotConst::Other("a string is no integer".into())),
             ExprKind::Member(..) => return Err(NotConst::Other("a member has no constant value".into())),
@@ -127,6 +122,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// `(T) - x` is a conversion where `T` is a type, which only its declaration tells.
+    /// What it converts to is an integer, or a pointer, which takes any.
     pub(super) fn as_cast<'e>(&self, expr: &'e Expr) -> Option<(Scalar, UnaryOp, &'e Expr)> {
         let ExprKind::Binary(op, left, right) = &expr.kind else { return None };
         let ExprKind::Name(name) = &left.kind else { return None };
@@ -136,15 +132,18 @@ impl<'a> Resolver<'a> {
             BinaryOp::Mul => UnaryOp::Deref,
             _ => return None,
         };
-        if self.consts.get(self.file, self.imports(self.file), name).is_some() {
+        if self.constant(self.file, name).is_some() {
             return None;
         }
-        let (owner, entry) = self.typedef(self.file, name).filter(|(_, entry)| entry.declarator.derivs.is_empty())?;
-        Some((self.scalar_in(owner, entry.ty)?, op, right))
+        let (owner, entry) = self.typedef(self.file, name)?;
+        if !entry.declarator.derivs.is_empty() {
+            return Some((Scalar::I64, op, right));
+        }
+        Some((self.scalar_in(owner, entry.ty).unwrap_or(Scalar::I64), op, right))
     }
 
     fn eval_name(&mut self, name: &str) -> Result<i128, NotConst> {
-        let found = self.consts.get(self.file, self.imports(self.file), name).map(|(owner, entry)| (owner, *entry));
+        let found = self.constant(self.file, name);
         let (Some((owner, entry)), Some(key)) = (found, self.consts.key(name)) else {
             return Err(NotConst::Name(name.to_owned()));
         };
@@ -174,16 +173,6 @@ impl<'a> Resolver<'a> {
             Some(scalar) => wrap(scalar, value),
             None => value,
         }
-    }
-
-    fn memory_size(&self, ty: &TypeSpec) -> Option<i128> {
-        Some(match self.scalar_behind(ty)? {
-            Scalar::U8 | Scalar::I8 => 1,
-            Scalar::U16 | Scalar::I16 | Scalar::WChar => 2,
-            Scalar::U32 | Scalar::I32 | Scalar::F32 => 4,
-            Scalar::U64 | Scalar::I64 | Scalar::F64 => 8,
-            Scalar::U3264 | Scalar::I3264 => return None,
-        })
     }
 
     /// The scalar that a specifier names, through typedefs.
@@ -228,6 +217,10 @@ impl<'a> Resolver<'a> {
             _ => smallest_type(value),
         }
     }
+}
+
+fn unknown_size() -> NotConst {
+    NotConst::Other("the size of this is not known here, or depends on the machine".into())
 }
 
 /// The smallest of `u32`, `i32`, `u64`, `i64` that holds a constant.

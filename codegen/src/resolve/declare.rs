@@ -1,5 +1,7 @@
 //! First pass: every name that a file declares, so that declarations may come after their use.
 
+use std::collections::BTreeSet;
+
 use midlc_parser::{
     ast::{Attribute, Expr, ExprKind, File, Ident, Interface, Item, TypeKind as AstKind, TypeSpec},
     diag::Diagnostic,
@@ -32,6 +34,7 @@ impl<'a> Resolver<'a> {
                 types: Vec::new(),
                 handles: Vec::new(),
                 consts: Vec::new(),
+                com: Vec::new(),
                 interfaces: Vec::new(),
                 imports,
             });
@@ -43,11 +46,37 @@ impl<'a> Resolver<'a> {
                 self.consts.insert(index, &macro_const.name.name, ConstEntry::Expr(&macro_const.value));
             }
         }
+        self.find_contexts();
         self.check_typedefs();
+        self.find_known();
         for (index, input) in inputs.iter().enumerate() {
             self.file = index;
             self.declare_consts(input.file);
         }
+    }
+
+    /// What else a file sees: imports are read in one go, so that a file may rely on what its
+    /// importers have imported before it, as headers of the SDK do.
+    fn find_contexts(&mut self) {
+        let inputs = self.inputs;
+        let mut contexts: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); inputs.len()];
+        // Importers stand behind what they import.
+        for (index, input) in inputs.iter().enumerate().rev() {
+            let mut before = contexts[index].clone();
+            for id in &input.file.imports {
+                let Some(import) = self.inputs.iter().position(|input| input.file.id == *id) else { continue };
+                contexts[import].extend(&before);
+                before.extend(self.imports(import));
+                before.insert(import);
+            }
+        }
+        for (index, context) in contexts.iter_mut().enumerate() {
+            context.remove(&index);
+            for import in self.imports(index) {
+                context.remove(import);
+            }
+        }
+        self.contexts = contexts.into_iter().map(|context| context.into_iter().collect()).collect();
     }
 
     /// Direct and indirect imports, as indexes of inputs.
@@ -69,7 +98,10 @@ impl<'a> Resolver<'a> {
         for item in items {
             match item {
                 Item::Interface(interface) => self.declare_interface(interface),
-                Item::Library(library) => self.declare_items(&library.items, level6),
+                Item::Library(library) => {
+                    self.warn_library(&library.name);
+                    self.declare_items(&library.items, level6);
+                }
                 Item::Typedef(typedef) => {
                     let named = |declarator: &&midlc_parser::ast::Declarator| declarator.name.is_some();
                     // A type that only its pointers have a name for is named after the first.
@@ -103,16 +135,23 @@ impl<'a> Resolver<'a> {
                         self.consts.insert(self.file, &name.name, ConstEntry::Expr(&decl.value));
                     }
                 }
-                Item::Operation(_)
-                | Item::Dispinterface(_)
-                | Item::Coclass(_)
-                | Item::Module(_)
-                | Item::CppQuote(_)
-                | Item::Pragma(_)
-                | Item::ImportLib(_)
-                | Item::Invalid(_) => {}
+                Item::Dispinterface(skipped) | Item::Coclass(skipped) => {
+                    self.classes.insert(self.file, &skipped.name.name, ());
+                }
+                Item::Operation(operation) => self.declare_in_operation(operation, level6),
+                Item::Module(_) | Item::CppQuote(_) | Item::Pragma(_) | Item::ImportLib(_) | Item::Invalid(_) => {}
             }
         }
+    }
+
+    /// Says what is lost with a type library.
+    fn warn_library(&mut self, name: &Ident) {
+        if !self.inputs[self.file].wanted {
+            return;
+        }
+        let why = "there are no type libraries in Rust; what it declares is generated as if it stood outside";
+        let what = format!("library {} is not generated", name.name);
+        self.error(Diagnostic::warning(super::NOT_GENERATED, what).label(name.span, why));
     }
 
     fn declare_interface(&mut self, interface: &'a Interface) {
@@ -121,6 +160,7 @@ impl<'a> Resolver<'a> {
             None => self.interfaces.insert(self.file, &interface.name.name, interface),
         }
         let Some(items) = &interface.items else { return };
+        self.declare_com(interface);
         let outer = (self.pointer_default, self.ms_union);
         self.pointer_default = self.interface_pointer_default(&interface.attrs);
         self.ms_union = has(&interface.attrs, "ms_union");
@@ -161,7 +201,9 @@ impl<'a> Resolver<'a> {
                 let scalar = self.scalar_behind(first.ty);
                 plain && scalar.is_some() && scalar == self.scalar_behind(again.ty)
             };
-            let same = !has_body(first.ty) && !has_body(again.ty) && text(&first) == text(&again);
+            // `typedef struct S S;` may stand before or after the same with a body.
+            let tagged = tag_of(first.ty).is_some() || !has_body(first.ty) && !has_body(again.ty);
+            let same = tagged && !(has_body(first.ty) && has_body(again.ty)) && text(&first) == text(&again);
             if !same && !scalars() {
                 self.error(
                     Diagnostic::error("duplicate-type", format!("{name} is declared twice"))
@@ -263,10 +305,12 @@ impl<'a> Resolver<'a> {
             span: place,
             kind,
             unsupported: None,
+            known: None,
             align: Align::same(1),
             size: [0, 0],
             min: 0,
             defers: false,
+            automation: false,
             conformant: 0,
             cycle: None,
         });
@@ -275,6 +319,20 @@ impl<'a> Resolver<'a> {
         if let AstKind::Enum(def) = &ty.kind {
             self.declare_enumerators(def.body.as_deref().unwrap_or_default());
         }
+    }
+
+    /// Types that parameters declare on their way; those without a tag are named after the operation
+    /// and the parameter.
+    fn declare_in_operation(&mut self, operation: &'a midlc_parser::ast::Operation, level6: bool) {
+        for param in &operation.params {
+            let name = param.declarator.name.as_ref().map(|name| name.name.as_str()).unwrap_or("PARAMETER");
+            let own = tag_of(&param.ty).is_none().then(|| format!("{}_{name}", operation.name.name));
+            let own = own.as_deref().map(|name| (name, param.span));
+            self.declare_type(&param.ty, &param.attrs, own, None, param.span, level6);
+        }
+        let own = tag_of(&operation.ret).is_none().then(|| format!("{}_RESULT", operation.name.name));
+        let own = own.as_deref().map(|name| (name, operation.span));
+        self.declare_type(&operation.ret, &[], own, None, operation.span, level6);
     }
 
     /// Types nested in members; those without a tag are named after their parent and member.

@@ -1,8 +1,6 @@
 //! Parameters become a request and a response: bounds are renumbered, and what the request dictates
 //! about the response is kept apart.
 
-use midlc_parser::diag::Diagnostic;
-
 use super::Resolver;
 use crate::model::{Base, Bound, Element, Level, Method, ResultInfo};
 
@@ -33,13 +31,8 @@ impl Resolver<'_> {
             if in_request[index].is_some() {
                 let mut element = element.clone();
                 if !renumber(&mut element, &in_request) {
-                    self.error(
-                        Diagnostic::error(
-                            "bound-direction",
-                            format!("the bound of [in] parameter {} is not known to the client", element.idl_name),
-                        )
-                        .label(element.span, "its bound is an [out] parameter alone"),
-                    );
+                    let why = format!("the bound of [in] parameter {} is an [out] parameter alone", element.idl_name);
+                    method.unsupported.get_or_insert(why + ", which the client does not know");
                 }
                 method.request.push(element);
             }
@@ -74,12 +67,14 @@ fn renumber(element: &mut Element, indexes: &[Option<usize>]) -> bool {
             Level::Array(array) => {
                 fix(&mut array.size);
                 fix(&mut array.length);
+                fix(&mut array.first);
             }
             Level::Str { size, .. } => fix(size),
             Level::Pointer(_) => {}
         }
     }
     fix(&mut element.switch);
+    element.iid = element.iid.take().and_then(|iid| iid.renumbered(indexes));
     complete
 }
 
@@ -97,8 +92,19 @@ fn dictate(
             None => info.tag_in_request = Some(switch.renumbered(in_request).ok_or_else(mixed)?),
         }
     }
+    if let Some(iid) = element.iid.take() {
+        match iid.renumbered(in_response) {
+            Some(iid) => element.iid = Some(iid),
+            None => info.iid_in_request = iid.renumbered(in_request),
+        }
+    }
     let mut outermost = true;
     for level in &mut element.levels {
+        if let Level::Array(array) = level
+            && let Some(first) = &mut array.first
+        {
+            *first = first.renumbered(in_response).ok_or_else(mixed)?;
+        }
         let mut none = None;
         let (size, length, string) = match level {
             Level::Pointer(_) => continue,

@@ -8,7 +8,7 @@ use midlc_parser::{
 
 use super::{Resolver, bounds::list, find, has, is_context_handle, scalar_of};
 use crate::{
-    model::{Array, Base, Element, Level, Pointer, Role, Scalar, TypeId},
+    model::{Array, Base, Element, Known, Level, Pointer, Role, Scalar, TypeId, known::Interface},
     overlay::AttributePatch,
 };
 
@@ -47,7 +47,7 @@ pub(super) struct Declared {
 }
 
 /// A pointer or array on the way from a name to its base type.
-enum Raw {
+pub(super) enum Raw {
     /// What an attribute says of it, and what the interface says that declares it.
     Pointer {
         explicit: Option<Pointer>,
@@ -59,15 +59,36 @@ enum Raw {
 }
 
 /// What a declarator leads to.
-struct Flat {
-    raw: Vec<Raw>,
-    base: Base,
+pub(super) struct Flat {
+    pub(super) raw: Vec<Raw>,
+    pub(super) base: Base,
     /// `[string]` on a typedef along the way.
     string: bool,
     /// `[range]` on a typedef along the way.
     range: Option<(i64, i64)>,
     /// Characters, as opposed to opaque octets: only these make strings.
     text: bool,
+    /// Whether it ends in `void`.
+    void: bool,
+    /// Whether its base has its innermost pointer in itself, which is still to be taken.
+    pub(super) pointed: bool,
+    /// How many types on the way user code marshals.
+    pub(super) stand_ins: usize,
+}
+
+impl Flat {
+    pub(super) fn new() -> Self {
+        Self {
+            raw: Vec::new(),
+            base: Base::Scalar(Scalar::U8),
+            string: false,
+            range: None,
+            text: true,
+            void: false,
+            pointed: false,
+            stand_ins: 0,
+        }
+    }
 }
 
 impl Resolver<'_> {
@@ -81,11 +102,12 @@ impl Resolver<'_> {
         let string = flat.string || has(source.attrs, "string");
         let (sizes, _) = list(source.attrs, "size_is", "max_is");
         let (lengths, _) = list(source.attrs, "length_is", "last_is");
+        let (firsts, _) = list(source.attrs, "first_is", "first_is");
+        let given = |exprs: &[Option<Expr>], index| exprs.get(index).is_some_and(Option::is_some);
         let mut levels = Vec::new();
         let mut positions = Vec::new();
         for (index, raw) in flat.raw.iter().enumerate() {
-            let counted =
-                sizes.get(index).is_some_and(Option::is_some) || lengths.get(index).is_some_and(Option::is_some);
+            let counted = given(&sizes, index) || given(&lengths, index) || given(&firsts, index);
             match raw {
                 Raw::Pointer { explicit: kind, default } => {
                     let top = index == 0 && place == Place::Parameter;
@@ -94,13 +116,18 @@ impl Resolver<'_> {
                         (Place::Return, 0) => Pointer::Unique,
                         _ => default.or(self.pointer_default).unwrap_or(Pointer::Unique),
                     };
-                    let kind = kind.unwrap_or(default);
+                    // Pointers to interfaces are unique, wherever they stand and whatever is said.
+                    let innermost = index + 1 == flat.raw.len();
+                    let kind = match &flat.base {
+                        Base::Known(Known::Interface(_)) if innermost => Pointer::Unique,
+                        _ => kind.unwrap_or(default),
+                    };
                     if !(top && kind == Pointer::Ref) {
                         levels.push(Level::Pointer(kind));
                     }
                     if counted {
                         positions.push(index);
-                        levels.push(Level::Array(Array { fixed: None, size: None, length: None }));
+                        levels.push(Level::Array(Array { fixed: None, size: None, length: None, first: None }));
                     }
                 }
                 Raw::Array { fixed } => {
@@ -113,7 +140,7 @@ impl Resolver<'_> {
                         levels.push(Level::Pointer(kind));
                     }
                     positions.push(index);
-                    levels.push(Level::Array(Array { fixed: *fixed, size: None, length: None }));
+                    levels.push(Level::Array(Array { fixed: *fixed, size: None, length: None, first: None }));
                 }
             }
         }
@@ -125,6 +152,14 @@ impl Resolver<'_> {
         }
         if matches!(flat.base, Base::Unsupported(_)) {
             levels.clear();
+        }
+        if flat.stand_ins > 0
+            && matches!(flat.base, Base::Known(Known::SafeArray(_)))
+            && let [.., outer @ Level::Pointer(Pointer::Unique), Level::Pointer(Pointer::Unique)] =
+                levels.as_mut_slice()
+        {
+            // The pointer of what user code marshals is never NULL.
+            *outer = Level::Pointer(Pointer::Ref);
         }
         if let Some(why) = unsupported_attribute(source.attrs) {
             flat.base = Base::Unsupported(why);
@@ -142,6 +177,7 @@ impl Resolver<'_> {
             base: flat.base,
             range,
             switch: None,
+            iid: None,
             role: Role::Plain,
         };
         (element, Declared { attrs: source.attrs.to_vec(), positions })
@@ -151,7 +187,8 @@ impl Resolver<'_> {
     fn make_string(&mut self, levels: &mut Vec<Level>, flat: &Flat, source: &Source<'_>) {
         let characters = matches!(flat.base, Base::Scalar(Scalar::U8 | Scalar::I8 | Scalar::WChar | Scalar::U16));
         if !characters || flat.raw.is_empty() || !flat.text {
-            if !matches!(flat.base, Base::Unsupported(_)) {
+            // Headers say it of a BSTR, which travels as it does with or without.
+            if !matches!(flat.base, Base::Unsupported(_) | Base::Known(Known::Bstr)) {
                 self.error(
                     Diagnostic::error("bad-string", "[string] needs a pointer to, or an array of, characters")
                         .label(source.span, "this is neither"),
@@ -170,12 +207,21 @@ impl Resolver<'_> {
     }
 
     fn flatten(&mut self, source: &Source<'_>) -> Flat {
-        let mut flat = Flat { raw: Vec::new(), base: Base::Scalar(Scalar::U8), string: false, range: None, text: true };
+        let mut flat = Flat::new();
         if let Err(why) = self.push_derivs(&mut flat, source.derivs, None) {
             flat.base = Base::Unsupported(why);
             return flat;
         }
         self.follow(&mut flat, source.ty);
+        Self::take_pointer(&mut flat);
+        if flat.void && has(source.attrs, "iid_is") {
+            flat.base = Base::Known(Known::Interface(Interface::Any));
+        }
+        if matches!(flat.base, Base::Known(Known::Interface(_)))
+            && !matches!(flat.raw.last(), Some(Raw::Pointer { .. }))
+        {
+            flat.base = Base::Unsupported("an interface travels as a pointer to it".into());
+        }
         if is_context_handle(source.attrs) && !matches!(flat.base, Base::Handle(_)) {
             // `[context_handle] void *h`: the innermost pointer belongs to the handle, whatever
             // it points to.
@@ -203,7 +249,12 @@ impl Resolver<'_> {
         Base::Handle(id)
     }
 
-    fn push_derivs(&mut self, flat: &mut Flat, derivs: &[Deriv], default: Option<Pointer>) -> Result<(), String> {
+    pub(super) fn push_derivs(
+        &mut self,
+        flat: &mut Flat,
+        derivs: &[Deriv],
+        default: Option<Pointer>,
+    ) -> Result<(), String> {
         for deriv in derivs {
             match deriv {
                 Deriv::Pointer { attrs, .. } => flat.raw.push(Raw::Pointer { explicit: pointer_attr(attrs), default }),
@@ -239,7 +290,7 @@ impl Resolver<'_> {
     }
 
     /// Follows typedefs to the base type.
-    fn follow(&mut self, flat: &mut Flat, ty: &TypeSpec) {
+    pub(super) fn follow(&mut self, flat: &mut Flat, ty: &TypeSpec) {
         let mut ty = ty;
         // Names mean what they mean in the file that says them.
         let mut file = self.file;
@@ -247,6 +298,7 @@ impl Resolver<'_> {
         for _ in 0..MAX_TYPEDEFS {
             match &ty.kind {
                 AstKind::Base(BaseType::Void) => {
+                    flat.void = true;
                     flat.base = Base::Unsupported("void * says nothing about its data and cannot travel".into());
                     return;
                 }
@@ -260,18 +312,16 @@ impl Resolver<'_> {
                 }
                 AstKind::Struct(_) | AstKind::Union(_) | AstKind::Enum(_) => {
                     flat.base = self.tagged(file, ty);
+                    flat.pointed = matches!(flat.base, Base::Known(Known::Bstr | Known::Variant));
                     return;
                 }
                 AstKind::Pipe(_) => {
-                    flat.base = Base::Unsupported("pipes are not generated yet".into());
+                    flat.base = Base::Unsupported("a pipe must be a parameter of its own".into());
                     return;
                 }
-                AstKind::SafeArray(..) => {
-                    flat.base = Base::Unsupported("SAFEARRAY is not generated yet".into());
-                    return;
-                }
-                AstKind::InterfaceRef(_) => {
-                    flat.base = Base::Unsupported("interface pointers are not generated yet".into());
+                AstKind::SafeArray(element, derivs) => return self.follow_safearray(flat, file, element, derivs),
+                AstKind::InterfaceRef(name) => {
+                    flat.base = self.interface_base(file, &name.name);
                     return;
                 }
                 AstKind::Named(name) => {
@@ -289,9 +339,16 @@ impl Resolver<'_> {
                         return;
                     }
                     passed.push(std::ptr::from_ref(entry.ty));
-                    if name.name == "BSTR" || own_representation(entry.attrs) {
+                    if self.follow_stand_in(flat, file, entry.attrs) {
+                        return;
+                    }
+                    if own_representation(entry.attrs) {
                         let what = format!("{} has a representation of its own, which is not generated yet", name.name);
                         flat.base = Base::Unsupported(what);
+                        return;
+                    }
+                    if let Some(known) = self.known_name(&name.name, &entry) {
+                        flat.base = Base::Known(known);
                         return;
                     }
                     flat.string |= has(entry.attrs, "string");
@@ -348,7 +405,10 @@ impl Resolver<'_> {
 
     fn type_base(&self, id: TypeId) -> Base {
         let ty = self.model.ty(id);
-        if self.is_guid(ty.file, &ty.idl_name, self.bodies_of[id.0].ty) { Base::Guid } else { Base::Type(id) }
+        if self.is_guid(ty.file, &ty.idl_name, self.bodies_of[id.0].ty) {
+            return Base::Guid;
+        }
+        self.known_base(id).unwrap_or(Base::Type(id))
     }
 
     /// Whether a type is the UUID structure of [MS-DTYP] 2.3.4.2, by name and shape.
@@ -382,8 +442,8 @@ impl Resolver<'_> {
     }
 
     fn unknown(&mut self, file: usize, name: &ast::Ident) -> Base {
-        if self.interface(file, &name.name).is_some() {
-            return Base::Unsupported("interface pointers are not generated yet".into());
+        if self.look_up(&self.classes, file, &name.name).is_some() || self.interface(file, &name.name).is_some() {
+            return self.interface_base(file, &name.name);
         }
         if !(self.poisoned)(&name.name) {
             let imports = self.imports(file);
@@ -400,7 +460,7 @@ impl Resolver<'_> {
 
     /// The integer or enumeration that a specifier names.
     pub(super) fn integer_base(&mut self, ty: &TypeSpec) -> Option<Base> {
-        let mut flat = Flat { raw: Vec::new(), base: Base::Scalar(Scalar::U8), string: false, range: None, text: true };
+        let mut flat = Flat::new();
         self.follow(&mut flat, ty);
         let integer = match &flat.base {
             Base::Scalar(scalar) => !matches!(scalar, Scalar::F32 | Scalar::F64),
@@ -411,14 +471,22 @@ impl Resolver<'_> {
         (unknown || integer && flat.raw.is_empty()).then_some(flat.base)
     }
 
-    fn range(&mut self, attrs: &[Attribute]) -> Option<(i64, i64)> {
+    pub(super) fn range(&mut self, attrs: &[Attribute]) -> Option<(i64, i64)> {
         let attr = find(attrs, "range")?;
         let mut bounds = attr.args.iter().filter_map(|arg| match arg {
             AttrArg::Expr(expr) => Some(expr.clone()),
             _ => None,
         });
-        let (low, high) = (bounds.next()?, bounds.next()?);
+        let (Some(low), Some(high)) = (bounds.next(), bounds.next()) else {
+            self.error(Diagnostic::error("bad-range", "[range] needs two bounds").label(attr.span, "low, high"));
+            return None;
+        };
         let (low, high) = (self.const_value(&low)?, self.const_value(&high)?);
+        if low > high {
+            let message = format!("no value is between {low} and {high}");
+            self.error(Diagnostic::error("bad-range", message).label(attr.span, "the lower bound comes first"));
+            return None;
+        }
         let clamp = |value: i128| i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX });
         Some((clamp(low), clamp(high)))
     }
@@ -466,19 +534,18 @@ fn pointer_attr(attrs: &[Attribute]) -> Option<Pointer> {
 
 /// Why an attribute keeps a parameter or member from being generated.
 fn unsupported_attribute(attrs: &[Attribute]) -> Option<String> {
-    const NAMES: [(&str, &str); 5] = [
+    const NAMES: [(&str, &str); 3] = [
         ("ignore", "[ignore] leaves out what a pointer refers to, which is not generated"),
         ("partial_ignore", "[partial_ignore] is not generated"),
-        ("first_is", "arrays that do not start at their first element are not generated"),
         ("min_is", "arrays with a lower bound are not generated"),
-        ("pipe", "pipes are not generated yet"),
     ];
     let own = own_representation(attrs).then_some("it has a representation of its own, which is not generated yet");
     let named = NAMES.iter().find(|(name, _)| has(attrs, name)).map(|(_, why)| *why);
     own.or(named).map(str::to_owned)
 }
 
-/// Whether user code, not NDR, says how a type travels.
+/// Whether user code, not NDR, says how a type travels. (`represent_as` and `user_marshal` are about
+/// memory alone: the type travels as it is declared.)
 fn own_representation(attrs: &[Attribute]) -> bool {
-    ["wire_marshal", "transmit_as", "represent_as", "user_marshal", "cs_char"].iter().any(|name| has(attrs, name))
+    ["wire_marshal", "transmit_as", "user_marshal", "cs_char"].iter().any(|name| has(attrs, name))
 }

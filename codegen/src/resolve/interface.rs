@@ -15,7 +15,8 @@ use super::{
 };
 use crate::{
     model::{
-        Base, Callback, Element, HandleDef, HandleId, InterfaceDef, Level, Method, MethodStatus, ResultInfo, Scalar,
+        Base, Callback, Element, HandleDef, HandleId, InterfaceDef, Level, Method, MethodStatus, Pointer, ResultInfo,
+        Scalar,
     },
     names,
     overlay::{HandleStrictnessName, InterfaceOverlay, LevelName, MethodOverlay, StatusKind},
@@ -80,18 +81,19 @@ impl<'a> Resolver<'a> {
         let overlay = self.overlay().interface.get(name).cloned().unwrap_or_default();
         self.pointer_default = self.interface_pointer_default(&interface.attrs);
         self.ms_union = has(&interface.attrs, "ms_union");
-        let object = has(&interface.attrs, "object") || has(&interface.attrs, "odl");
+        let object = self.is_com(self.file, interface);
         let level6 = overlay.level == Some(LevelName::V6);
-        let first_opnum = self.operations_of_bases(interface);
+        let inherited = self.inherited(interface);
+        let first_opnum = u16::try_from(inherited.len()).unwrap_or(u16::MAX);
         let mut methods: Vec<Method> = Vec::new();
         let mut callbacks = Vec::new();
         for item in items {
             let Item::Operation(operation) = item else { continue };
             if has(&operation.attrs, "callback") {
-                // Callbacks have opnums of their own ([MS-RPCE] 2.2.4.2).
                 callbacks.push(Callback { idl_name: operation.name.name.clone(), span: operation.name.span });
-                continue;
             }
+        }
+        for operation in super::com::slots(items) {
             let Ok(opnum) = u16::try_from(usize::from(first_opnum) + methods.len()) else {
                 self.error(
                     Diagnostic::error("too-many-operations", "an interface cannot have more than 65536 operations")
@@ -99,19 +101,16 @@ impl<'a> Resolver<'a> {
                 );
                 break;
             };
-            let generated = !object && interface.base.is_none();
-            let mut method = self.resolve_method(operation, opnum, &overlay, generated);
-            if !method.reserved {
-                method.unsupported = match (&interface.base, object) {
-                    (_, true) => Some("COM interfaces are not generated yet".into()),
-                    (Some(base), _) => Some(format!("it inherits from {}, which is not generated yet", base.name)),
-                    _ => method.unsupported,
-                };
-            }
-            methods.push(method);
+            // Headers of COM have [out] parameters by value, of methods that never leave the process.
+            methods.push(self.resolve_method(operation, opnum, &overlay, !object));
         }
         self.check_overlay_methods(interface, &overlay, &methods);
         self.check_method_names(&mut methods);
+        let uuid = self.uuid(interface);
+        if uuid == 0 {
+            let missing = methods.iter_mut().filter(|method| !method.reserved);
+            missing.for_each(|method| method.unsupported = Some("its interface has no uuid".into()));
+        }
         let handles = self.handles_of(&methods);
         let file = self.file;
         let module = names::take(names::module_name(name), |name| self.module_names.insert((file, name.to_owned())));
@@ -120,9 +119,12 @@ impl<'a> Resolver<'a> {
             module,
             doc: interface.doc.clone(),
             span: interface.name.span,
-            uuid: self.uuid(interface),
+            uuid,
             version: version(&interface.attrs),
-            object: object || interface.base.is_some(),
+            object,
+            base: None,
+            inherited,
+            needed: false,
             first_opnum,
             methods,
             callbacks,
@@ -137,33 +139,14 @@ impl<'a> Resolver<'a> {
         self.model.files[self.file].interfaces.push(definition);
     }
 
-    /// The number of operations that an interface inherits.
-    fn operations_of_bases(&self, interface: &'a ast::Interface) -> u16 {
-        const MAX_BASES: usize = 64;
-        let mut count = 0_usize;
-        let mut base = interface.base.as_ref();
-        for _ in 0..MAX_BASES {
-            let Some(name) = base else { break };
-            let Some(found) = self.interface(self.file, &name.name) else {
-                count += if name.name == "IUnknown" { 3 } else { 0 };
-                break;
-            };
-            let operations = found.items.iter().flatten().filter(|item| matches!(item, Item::Operation(_)));
-            count += operations.count();
-            base = found.base.as_ref();
-        }
-        u16::try_from(count).unwrap_or(u16::MAX)
-    }
-
     fn uuid(&mut self, interface: &ast::Interface) -> u128 {
         let uuid = find(&interface.attrs, "uuid").and_then(|attr| match attr.args.first() {
             Some(AttrArg::Uuid(uuid, _)) => Some(uuid.as_u128()),
             _ => None,
         });
         let operations = interface.items.iter().flatten().any(|item| matches!(item, Item::Operation(_)));
-        // Nothing is generated for those that inherit, so that nothing is wrong without.
-        let generated = interface.base.is_none() && !has(&interface.attrs, "object");
-        if uuid.is_none() && operations && generated {
+        // Of a COM interface nothing is generated then; pointers to it are of no known interface.
+        if uuid.is_none() && operations && !self.is_com(self.file, interface) {
             self.error(
                 Diagnostic::error("missing-uuid", format!("interface {} has no uuid", interface.name.name))
                     .label(interface.name.span, "clients cannot ask for it")
@@ -222,11 +205,12 @@ impl<'a> Resolver<'a> {
         operation: &'a ast::Operation,
         opnum: u16,
         overlay: &InterfaceOverlay,
-        generated: bool,
+        strict: bool,
     ) -> Method {
-        let idl_name = operation.name.name.clone();
+        let idl_name = super::com::wire_name(operation);
         let own = overlay.method.get(&idl_name).cloned().unwrap_or_default();
-        let reserved = is_reserved(operation);
+        // What is [local] never travels.
+        let reserved = is_reserved(operation) || has(&operation.attrs, "local");
         let rename = own.rename.clone().filter(|name| self.check_rename(name, operation.name.span));
         let rust_name = rename.unwrap_or_else(|| names::method_name(&idl_name));
         let mut method = Method {
@@ -244,15 +228,17 @@ impl<'a> Resolver<'a> {
             request: Vec::new(),
             response: Vec::new(),
             results: Vec::new(),
+            in_pipes: Vec::new(),
+            out_pipes: Vec::new(),
             idl_name,
         };
         if reserved {
             return method;
         }
-        if has(&operation.attrs, "local") || has(&operation.attrs, "call_as") {
-            method.unsupported = Some("[local] and [call_as] are not generated".into());
+        if operation.variadic {
+            method.unsupported.get_or_insert_with(|| "a list of arguments of any length (...) cannot travel".into());
         }
-        self.resolve_params(operation, &own, overlay, generated, &mut method);
+        self.resolve_params(operation, &own, overlay, strict, &mut method);
         method
     }
 
@@ -261,12 +247,13 @@ impl<'a> Resolver<'a> {
         operation: &'a ast::Operation,
         own: &MethodOverlay,
         overlay: &InterfaceOverlay,
-        generated: bool,
+        strict: bool,
         method: &mut Method,
     ) {
         let mut elements = Vec::new();
         let mut declared: Vec<Declared> = Vec::new();
         let mut directions = Vec::new();
+        let mut pipes = Vec::new();
         for name in own.param.keys() {
             if !operation.params.iter().any(|param| param_name(param) == Some(name)) {
                 self.error(
@@ -288,7 +275,18 @@ impl<'a> Resolver<'a> {
             let input = has(&attrs, "in");
             let output = has(&attrs, "out");
             // A parameter without direction travels in (C706 4.2.21).
-            directions.push(Direction { input: input || !output, output });
+            let direction = Direction { input: input || !output, output };
+            if let Some(pipe) = self.pipe(param, &attrs) {
+                // One that goes both ways is two in Rust.
+                if direction.input && direction.output {
+                    let back = Element { idl_name: format!("{}_out", pipe.idl_name), ..pipe.clone() };
+                    pipes.extend([(pipe, false), (back, true)]);
+                } else {
+                    pipes.push((pipe, direction.output));
+                }
+                continue;
+            }
+            directions.push(direction);
             let source = Source {
                 attrs: &attrs,
                 ty: &param.ty,
@@ -299,11 +297,16 @@ impl<'a> Resolver<'a> {
                 doc: None,
             };
             let (mut element, own) = self.element(&source, Place::Parameter);
-            if output && generated && !by_reference(&param.declarator.derivs) && !self.derived_by_typedef(&param.ty) {
-                self.error(
-                    Diagnostic::error("out-by-value", format!("[out] parameter {name} must be a pointer or an array"))
-                        .label(source.span, "passed by value, it cannot come back"),
-                );
+            if output && !by_reference(&param.declarator.derivs) && !self.derived_by_typedef(&param.ty) {
+                if !strict {
+                    element.base = Base::Unsupported("[out] and passed by value: it cannot come back".into());
+                } else {
+                    let message = format!("[out] parameter {name} must be a pointer or an array");
+                    self.error(
+                        Diagnostic::error("out-by-value", message)
+                            .label(source.span, "passed by value, it cannot come back"),
+                    );
+                }
             }
             if let Some(rename) = patch.and_then(|patch| patch.rename.clone())
                 && self.check_rename(&rename, param.span)
@@ -313,9 +316,17 @@ impl<'a> Resolver<'a> {
             elements.push(element);
             declared.push(own);
         }
+        let plain = elements.len();
+        elements.extend(pipes.iter().map(|(pipe, _)| pipe.clone()));
         self.name_elements(&mut elements);
+        let (ins, outs) = elements.split_off(plain).into_iter().zip(&pipes).partition(|(_, (_, out))| !out);
+        let named = |pipes: Vec<(Element, _)>| pipes.into_iter().map(|(pipe, _)| pipe).collect();
+        (method.in_pipes, method.out_pipes) = (named(ins), named(outs));
         self.resolve_bounds(&mut elements, &declared);
         self.split_directions(&elements, &directions, method);
+        for element in method.request.iter_mut().chain(&mut method.response) {
+            copy_scalar(&self.model, element);
+        }
         self.add_return(operation, method);
         self.find_status(operation, own, overlay, method);
         for (index, element) in method.response.iter().enumerate() {
@@ -425,6 +436,18 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// A `[ptr]` parameter that points to a scalar is copied: nobody shares an integer.
+fn copy_scalar(model: &crate::model::Model, element: &mut Element) {
+    let scalar = match element.base {
+        Base::Scalar(_) | Base::Guid => true,
+        Base::Type(id) => matches!(model.ty(id).kind, crate::model::TypeKind::Enum(_)),
+        Base::Handle(_) | Base::Known(_) | Base::Unsupported(_) => false,
+    };
+    if let ([Level::Pointer(kind @ Pointer::Full)], true) = (element.levels.as_mut_slice(), scalar) {
+        *kind = Pointer::FullScalar;
+    }
+}
+
 /// The kind of status that a return type is, by its IDL name.
 fn status_kind(ty: &TypeSpec, overlay: &InterfaceOverlay) -> Option<StatusKind> {
     let name = match &ty.kind {
@@ -468,7 +491,7 @@ fn has_comm_status(declared: &[Declared], elements: &[Element], element: &Elemen
 }
 
 /// Slots that keep their opnum without an operation: `OpnumNNNotUsedOnWire` and the like.
-fn is_reserved(operation: &ast::Operation) -> bool {
+pub(super) fn is_reserved(operation: &ast::Operation) -> bool {
     let name = operation.name.name.as_str();
     let lower = name.to_ascii_lowercase();
     let numbered = lower.strip_prefix("opnum").is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::elements_of;
-use crate::model::{Align, Base, Element, Level, Model, Pointer, Scalar, Tag, TypeDef, TypeKind};
+use crate::model::{Align, Base, Element, Known, Level, Model, Pointer, Scalar, Tag, TypeDef, TypeKind, grid};
 
 /// Fills in the layout of every type, those inside others first.
 pub(super) fn compute(model: &mut Model) {
@@ -95,9 +95,22 @@ fn lay_out(model: &mut Model, index: usize) {
     ty.min = layout.min;
     ty.defers = layout.defers;
     ty.conformant = layout.conformant;
+    let automation = has_automation(model, index);
+    let ty = &mut model.types[index];
+    ty.automation = automation;
     if let TypeKind::Union(union) = &mut ty.kind {
         union.arm_align = layout.arm_align;
     }
+}
+
+/// Whether a structure has BSTRs or VARIANTs in place. Those inside are laid out already.
+fn has_automation(model: &Model, index: usize) -> bool {
+    let TypeKind::Struct(def) = &model.types[index].kind else { return false };
+    def.fields.iter().filter(|field| field.levels.is_empty()).any(|field| match &field.base {
+        Base::Known(known) => matches!(known, Known::Bstr | Known::Variant),
+        Base::Type(id) => model.ty(*id).automation,
+        _ => false,
+    })
 }
 
 /// Octets of an element in place, in NDR and NDR64.
@@ -200,8 +213,30 @@ fn part_of_levels(model: &Model, levels: &[Level], base: &Base) -> Part {
     let counts = |words: u32| [words * 4, words * 8];
     match levels.first() {
         Some(Level::Pointer(_)) => Part { align: Align::WORD, size: [4, 8], min: 4, defers: true, conformant: 0 },
+        Some(Level::Array(_)) if let Some(rank) = grid(levels) => {
+            let inner = part_of_levels(model, &levels[rank..], base);
+            let dimensions = || {
+                levels[..rank].iter().filter_map(|level| match level {
+                    Level::Array(array) => Some(array),
+                    _ => None,
+                })
+            };
+            let varying = dimensions().filter(|array| array.length.is_some()).count();
+            let words = u32::try_from(2 * varying).unwrap_or(u32::MAX);
+            Part {
+                align: if varying > 0 { Align::WORD.max(inner.align) } else { inner.align },
+                size: counts(words),
+                min: words * 4,
+                defers: inner.defers,
+                conformant: dimensions().filter(|array| array.conformant()).count(),
+            }
+        }
         Some(Level::Array(array)) => {
-            let inner = part_of_levels(model, &levels[1..], base);
+            let mut inner = part_of_levels(model, &levels[1..], base);
+            if let Some(Level::Pointer(Pointer::Ref)) = levels.get(1) {
+                // Nothing stands in place for it in NDR.
+                inner = Part { align: Align { ndr: 1, ndr64: 8 }, size: [0, 8], min: 0, ..inner };
+            }
             let varying = array.length.is_some();
             match array.fixed {
                 Some(count) if !varying => {
@@ -247,6 +282,10 @@ fn part_of_levels(model: &Model, levels: &[Level], base: &Base) -> Part {
             Base::Type(id) => {
                 let ty = model.ty(*id);
                 Part { align: ty.align, size: ty.size, min: ty.min, defers: ty.defers, conformant: ty.conformant }
+            }
+            Base::Known(known) => {
+                let layout = known.layout();
+                Part { align: layout.align, size: layout.size, min: layout.min, defers: layout.defers, conformant: 0 }
             }
             Base::Unsupported(_) => Part { align: Align::same(1), size: [0, 0], min: 0, defers: false, conformant: 0 },
         },

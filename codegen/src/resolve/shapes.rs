@@ -5,11 +5,14 @@ use std::collections::HashMap;
 
 use midlc_parser::diag::Diagnostic;
 
-use super::{Resolver, layout};
-use crate::model::{Align, Array, Base, Element, Level, Model, Pointer, TypeDef, TypeId, TypeKind};
+use super::{Resolver, layout, pipes};
+use crate::model::{Base, Element, Level, Model, Pointer, TypeDef, TypeId, TypeKind, grid};
 
 /// Octets of the largest value without indirection: generated code keeps it on the stack.
 const MAX_SIZE: u32 = 1 << 20;
+
+/// Dimensions of the largest array of which several vary; the runtime's limit.
+const MAX_DIMENSIONS: usize = 8;
 
 /// Where an element stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -32,6 +35,15 @@ impl Resolver<'_> {
         for method in files.iter_mut().flat_map(|file| &mut file.interfaces).flat_map(|i| &mut i.methods) {
             for element in method.request.iter_mut().chain(&mut method.response) {
                 refuse(&self.model, element, Place::Parameter);
+            }
+            for element in method.in_pipes.iter_mut().chain(&mut method.out_pipes) {
+                refuse(&self.model, element, Place::Arm);
+                if let Some(why) = pipes::refusal(&self.model, element)
+                    && !matches!(element.base, Base::Unsupported(_))
+                {
+                    element.base = Base::Unsupported(why.into());
+                    element.levels.clear();
+                }
             }
             // A group is a choice of handles that come in; none that goes out.
             for element in &mut method.response {
@@ -101,6 +113,12 @@ fn reason(model: &Model, element: &Element, place: Place) -> Option<String> {
     if matches!(element.base, Base::Handle(_)) && place != Place::Parameter {
         return Some("context handles must be parameters".into());
     }
+    if matches!(&element.base, Base::Known(known) if known.is_conformant())
+        && element.levels.is_empty()
+        && place != Place::Parameter
+    {
+        return Some("it has counts in front of it, and can only stand behind a pointer".into());
+    }
     if place == Place::Arm && is_conformant(model, &element.levels, &element.base) {
         return Some("a conformant array cannot be an arm of a union".into());
     }
@@ -110,11 +128,35 @@ fn reason(model: &Model, element: &Element, place: Place) -> Option<String> {
     let mut levels = element.levels.as_slice();
     let mut arrays = 0;
     while let Some((level, inner)) = levels.split_first() {
-        if let Level::Array(array) = level {
-            if let Some(why) = in_array(model, inner, &element.base) {
-                return Some(why.into());
+        let mut inner = inner;
+        if let Level::Array(_) = level {
+            let rank = grid(levels).unwrap_or(1);
+            if rank > MAX_DIMENSIONS {
+                return Some(format!("it has more than {MAX_DIMENSIONS} dimensions"));
             }
-            if arrays > 0 && array.length.is_some() && array.fixed.is_none() && array.size != array.length {
+            inner = levels.get(rank..).unwrap_or_default();
+            if is_conformant(model, inner, &element.base) {
+                return Some(String::from(match inner.first() {
+                    None if matches!(element.base, Base::Known(_)) => {
+                        "arrays of what has counts in front of it cannot travel"
+                    }
+                    Some(_) => "arrays of strings of any length need pointers to the strings",
+                    None => "arrays of structures that end in an array of any size cannot travel",
+                }));
+            }
+            let first = |level: &Level| matches!(level, Level::Array(array) if array.first.is_some());
+            if levels.iter().take(rank).any(first) && (rank > 1 || arrays > 0) {
+                return Some("first_is in an array of several dimensions or within an array is not generated".into());
+            }
+            if levels.iter().take(rank).any(first) && place != Place::Parameter && levels.len() < element.levels.len() {
+                return Some("first_is behind a pointer that is a member is not generated".into());
+            }
+            let capacity = |level: &Level| {
+                matches!(level, Level::Array(array)
+                    if array.length.is_some() && array.fixed.is_none() && array.size != array.length)
+            };
+            let nested = levels.iter().take(rank).skip(usize::from(arrays == 0)).any(capacity);
+            if nested {
                 return Some("an array within an array has a capacity of its own, which is not generated".into());
             }
             arrays += 1;
@@ -129,44 +171,21 @@ fn reason(model: &Model, element: &Element, place: Place) -> Option<String> {
     None
 }
 
-/// Why something cannot be the element of an array.
-fn in_array(model: &Model, levels: &[Level], base: &Base) -> Option<&'static str> {
-    if is_conformant(model, levels, base) {
-        return Some(match levels.first() {
-            Some(Level::Str { .. }) => "arrays of strings of any length need pointers to the strings",
-            Some(_) => "arrays with several dimensions of any size are not generated",
-            None => "arrays of structures that end in an array of any size cannot travel",
-        });
-    }
-    match levels.first() {
-        Some(Level::Array(Array { length: Some(_), .. })) => {
-            Some("arrays of which several dimensions vary are not generated")
-        }
-        Some(Level::Pointer(Pointer::Ref)) => {
-            Some("arrays of [ref] pointers are not generated: implementations disagree on what stands in place")
-        }
-        Some(_) => None,
-        None => match base {
-            Base::Type(id) => match &model.ty(*id).kind {
-                TypeKind::Union(union) if union.ms_union && !union.encapsulated => {
-                    let tag = layout::tag_align(model, &union.tag);
-                    let wide = tag.max(union.arm_align) != Align { ndr64: tag.max(union.arm_align).ndr64, ..tag };
-                    wide.then_some("arrays of ms_unions whose arms are wider than the discriminant are not generated")
-                }
-                _ => None,
-            },
-            _ => None,
-        },
-    }
-}
-
 /// Whether an element has a maximum count in front of what is around it.
 fn is_conformant(model: &Model, levels: &[Level], base: &Base) -> bool {
+    if let Some(rank) = grid(levels) {
+        let conformant = |level: &Level| matches!(level, Level::Array(array) if array.conformant());
+        return levels.iter().take(rank).any(conformant);
+    }
     match levels.first() {
         Some(Level::Array(array)) => array.conformant(),
         Some(Level::Str { fixed, .. }) => fixed.is_none(),
         Some(Level::Pointer(_)) => false,
-        None => matches!(base, Base::Type(id) if model.ty(*id).conformant > 0),
+        None => match base {
+            Base::Type(id) => model.ty(*id).conformant > 0,
+            Base::Known(known) => known.is_conformant(),
+            _ => false,
+        },
     }
 }
 

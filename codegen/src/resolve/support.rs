@@ -16,7 +16,7 @@ impl Resolver<'_> {
                     if method.unsupported.is_some() || method.reserved {
                         continue;
                     }
-                    let mut elements = method.request.iter().chain(&method.response);
+                    let mut elements = method.elements();
                     if let Some(reason) = elements.find_map(|element| unsupported_reason(&self.model, element)) {
                         found.push((f, i, m, reason));
                     }
@@ -26,6 +26,7 @@ impl Resolver<'_> {
         for (f, i, m, reason) in found {
             self.model.files[f].interfaces[i].methods[m].unsupported = Some(reason);
         }
+        self.need_bases();
         self.want_imports();
         self.warn_unsupported();
     }
@@ -44,6 +45,7 @@ impl Resolver<'_> {
         while let Some(index) = open.pop() {
             let ty = &self.model.types[index];
             let reason = match &ty.unsupported {
+                _ if ty.known.is_some() => None,
                 Some(_) => None,
                 None => elements_of(&ty.kind).find_map(|element| unsupported_reason(&self.model, element)),
             };
@@ -71,13 +73,14 @@ impl Resolver<'_> {
     /// The files whose types a file refers to.
     fn files_of(&self, file: &FileModel) -> Vec<usize> {
         let types = file.types.iter().flat_map(|&id| elements_of(&self.model.ty(id).kind));
-        let interfaces = file.interfaces.iter().filter(|_| file.root);
+        let interfaces = file.interfaces.iter().filter(|interface| file.root || interface.needed);
         let methods = interfaces.flat_map(|interface| &interface.methods);
-        let elements = types.chain(methods.flat_map(|method| method.request.iter().chain(&method.response)));
+        let elements = types.chain(methods.flat_map(crate::model::Method::elements));
         let mut found: Vec<usize> = elements
             .filter_map(|element| match element.base {
                 crate::model::Base::Type(id) => Some(self.model.ty(id).file),
                 crate::model::Base::Handle(id) => Some(self.model.handle(id).file),
+                crate::model::Base::Known(ref known) => self.file_of_known(known),
                 _ => None,
             })
             .collect();
@@ -91,7 +94,9 @@ impl Resolver<'_> {
         for file in self.model.files.iter().filter(|file| file.root) {
             for &id in &file.types {
                 let ty = self.model.ty(id);
-                if let Some(reason) = &ty.unsupported {
+                if let Some(reason) =
+                    ty.unsupported.as_ref().filter(|_| ty.known.is_none() && !self.is_marshalled_by_user(id))
+                {
                     warnings.push(
                         Diagnostic::warning(super::NOT_GENERATED, format!("no Rust is generated for {}", ty.idl_name))
                             .label(ty.span, reason.clone()),
@@ -107,14 +112,6 @@ impl Resolver<'_> {
 }
 
 fn warn_of_operations(interface: &InterfaceDef, warnings: &mut Vec<Diagnostic>) {
-    if interface.object {
-        let why = interface.methods.iter().find_map(|method| method.unsupported.clone());
-        if let Some(why) = why {
-            let what = format!("interface {} is not generated", interface.idl_name);
-            warnings.push(Diagnostic::warning(super::NOT_GENERATED, what).label(interface.span, why));
-        }
-        return;
-    }
     for method in &interface.methods {
         if let Some(reason) = &method.unsupported {
             warnings.push(

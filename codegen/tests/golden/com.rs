@@ -3,6 +3,33 @@
 //! `com.idl`.
 use ::msrpc_ndr::{self as ndr, At as _};
 
+/// The COM interface `IThing`, as the type of pointers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IThing {}
+
+impl ndr::com::ComInterface for IThing {
+    const IID: ndr::Uuid = ndr::Uuid::from_u128(0x00000000000000000002000000000001);
+    const NAME: &'static str = "IThing";
+}
+
+/// The COM interface `IDerived`, as the type of pointers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IDerived {}
+
+impl ndr::com::ComInterface for IDerived {
+    const IID: ndr::Uuid = ndr::Uuid::from_u128(0x00000000000000000002000000000003);
+    const NAME: &'static str = "IDerived";
+}
+
+/// The COM interface `IEmpty`, as the type of pointers to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IEmpty {}
+
+impl ndr::com::ComInterface for IEmpty {
+    const IID: ndr::Uuid = ndr::Uuid::from_u128(0x00000000000000000002000000000004);
+    const NAME: &'static str = "IEmpty";
+}
+
 /// `POINT`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Point {
@@ -34,16 +61,99 @@ impl ndr::Codec for Point {
     }
 }
 
-pub mod plain {
-    //! Interface `Plain`.
+/// `THINGS`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Things {
+    /// `first`.
+    pub first: Option<ndr::com::ComPtr<IThing>>,
+    /// `all`.
+    pub all: Option<Vec<Option<ndr::com::ComPtr<ndr::com::IUnknown>>>>,
+    /// `count`.
+    pub count: i32,
+}
+
+impl ndr::Codec for Things {
+    type Value = Self;
+    const ALIGN: ndr::Align = ndr::Align::WORD;
+    const MIN: usize = 12;
+    fn zero() -> Self {
+        Self::default()
+    }
+
+    fn put(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+        e.align(Self::ALIGN);
+        ndr::Unique::<ndr::com::ComPtr<IThing>>::put(&value.first, e)
+            .at("THINGS.first")?;
+        ndr::Unique::<
+            ndr::Conformant<
+                ndr::Items<ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>>,
+            >,
+        >::put(&value.all, e)
+            .at("THINGS.all")?;
+        i32::put(&value.count, e).at("THINGS.count")?;
+        e.trailing_gap(Self::ALIGN);
+        Ok(())
+    }
+
+    #[inline]
+    fn get(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+        d.align(Self::ALIGN);
+        let first = ndr::Unique::<ndr::com::ComPtr<IThing>>::get(d).at("THINGS.first")?;
+        let all_size_slot = d.reserve_count();
+        let all = ndr::Unique::<
+            ndr::Conformant<
+                ndr::Items<ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>>,
+            >,
+        >::get(d)
+            .at("THINGS.all")?;
+        let count = i32::get(d).at("THINGS.count")?;
+        d.trailing_gap(Self::ALIGN);
+        d.fill_count(all_size_slot, count as u64);
+        Ok(Self { first, all, count })
+    }
+
+    fn put_deferred(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+        ndr::Unique::<ndr::com::ComPtr<IThing>>::put_deferred(&value.first, e)
+            .at("THINGS.first")?;
+        if let Some(length) = value.all.as_ref().map(|value| value.len()) {
+            e.expect_count("count", value.count as u64, length).at("THINGS.all")?;
+        }
+        ndr::Unique::<
+            ndr::Conformant<
+                ndr::Items<ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>>,
+            >,
+        >::put_deferred(&value.all, e)
+            .at("THINGS.all")?;
+        Ok(())
+    }
+
+    fn get_deferred(
+        value: &mut Self,
+        d: &mut ndr::Decoder,
+    ) -> Result<(), ndr::DecodeError> {
+        ndr::Unique::<ndr::com::ComPtr<IThing>>::get_deferred(&mut value.first, d)
+            .at("THINGS.first")?;
+        ndr::Unique::<
+            ndr::Conformant<
+                ndr::Items<ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>>,
+            >,
+        >::get_deferred(&mut value.all, d)
+            .at("THINGS.all")?;
+        d.settle_size("count", value.all.is_some()).at("THINGS.all")?;
+        Ok(())
+    }
+}
+
+pub mod i_thing {
+    //! Interface `IThing`.
     //!
-    //! Interface `Plain`, UUID `00000000-0000-0000-0002-000000000002`, version 0.0.
+    //! Interface `IThing`, UUID `00000000-0000-0000-0002-000000000001`, version 0.0.
     use ::msrpc_ndr as ndr;
 
     /// The interface: its identity and its operations.
     pub static INTERFACE: ndr::Interface = ndr::Interface {
-        name: "Plain",
-        uuid: ndr::Uuid::from_u128(0x00000000000000000002000000000002),
+        name: "IThing",
+        uuid: ndr::Uuid::from_u128(0x00000000000000000002000000000001),
         version: (0, 0),
         operations: &OPERATIONS,
         minimum_auth_level: ndr::AuthLevel::None,
@@ -53,29 +163,112 @@ pub mod plain {
         null_handle: None,
         endpoints: &[],
     };
-    static OPERATIONS: [ndr::Operation; 2] = [
-        ndr::Operation::reserved("Use"),
-        ndr::Operation::new("Other"),
+    static OPERATIONS: [ndr::Operation; 9] = [
+        ndr::Operation::reserved("QueryInterface"),
+        ndr::Operation::reserved("AddRef"),
+        ndr::Operation::reserved("Release"),
+        ndr::Operation::new("Get"),
+        ndr::Operation::new("RemoteHelp"),
+        ndr::Operation::reserved("Never"),
+        ndr::Operation::new("Count"),
+        ndr::Operation::new("Many"),
+        ndr::Operation::new("Elsewhere"),
     ];
 
-    /// The server of `Plain`: what an implementer writes.
+    /// Results of `Get`, opnum 3.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct Get {
+        /// `p`.
+        pub p: super::Point,
+        /// `other`.
+        pub other: Option<ndr::com::ComPtr<super::IThing>>,
+    }
+
+    /// The server of `IThing`: what an implementer writes.
     ///
-    /// Methods are written as `async fn`. One that is left out answers with the fault
-    /// `nca_s_op_rng_error`.
+    /// Methods are written as `async fn`. One that is left out answers with `E_NOTIMPL`.
     pub trait Server: Send + Sync + 'static {
-        /// `Other`, opnum 1.
+        /// `Get`, opnum 3.
         ///
         /// ```text
-        /// long Other(
-        ///     [in] POINT *p
+        /// HRESULT Get(
+        ///     [out] POINT *p,
+        ///     [out] IThing **other,
+        ///     [in] IThing *old
         /// );
         /// ```
-        fn other(
+        fn get(
             &self,
             call: &ndr::Call,
-            p: super::Point,
-        ) -> impl Future<Output = ndr::Outcome<i32, ndr::NoStatus>> + Send {
-            ndr::not_implemented((call, p))
+            old: Option<ndr::com::ComPtr<super::IThing>>,
+        ) -> impl Future<Output = ndr::Outcome<Get, ndr::HResult>> + Send {
+            ndr::com::not_implemented((call, old))
+        }
+
+        /// `RemoteHelp`, opnum 4.
+        ///
+        /// ```text
+        /// HRESULT RemoteHelp(
+        ///     [in] long x
+        /// );
+        /// ```
+        fn remote_help(
+            &self,
+            call: &ndr::Call,
+            x: i32,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::HResult>> + Send {
+            ndr::com::not_implemented((call, x))
+        }
+
+        /// `Count`, opnum 6.
+        ///
+        /// ```text
+        /// unsigned long Count();
+        /// ```
+        fn count(
+            &self,
+            call: &ndr::Call,
+        ) -> impl Future<Output = ndr::Outcome<u32, ndr::NoStatus>> + Send {
+            ndr::com::not_implemented((call,))
+        }
+
+        /// `Many`, opnum 7.
+        ///
+        /// ```text
+        /// HRESULT Many(
+        ///     [in] long n,
+        ///     [in, size_is(n)] IThing **things,
+        ///     [out] THINGS *all
+        /// );
+        /// ```
+        fn many(
+            &self,
+            call: &ndr::Call,
+            things: Vec<Option<ndr::com::ComPtr<super::IThing>>>,
+        ) -> impl Future<Output = ndr::Outcome<super::Things, ndr::HResult>> + Send {
+            ndr::com::not_implemented((call, things))
+        }
+
+        /// `Elsewhere`, opnum 8.
+        ///
+        /// ```text
+        /// HRESULT Elsewhere(
+        ///     [in] INowhere *p,
+        ///     [in, out] IUnknown **q
+        /// );
+        /// ```
+        fn elsewhere(
+            &self,
+            call: &ndr::Call,
+            p: Option<ndr::com::InterfacePointer>,
+            q: Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+        ) -> impl Future<
+            Output = ndr::Outcome<
+                Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+                ndr::HResult,
+            >,
+        > + Send {
+            ndr::com::not_implemented((call, p, q))
         }
     }
 
@@ -83,9 +276,17 @@ pub mod plain {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 2] = [
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
             None,
-            Some(handlers::other::<T>),
+            None,
+            None,
+            Some(handlers::get::<T>),
+            Some(handlers::remote_help::<T>),
+            None,
+            Some(handlers::count::<T>),
+            Some(handlers::many::<T>),
+            Some(handlers::elsewhere::<T>),
         ];
 
         /// A service around an implementation.
@@ -126,6 +327,980 @@ pub mod plain {
 
     mod handlers {
         use super::{Server, ndr, wire};
+        use ndr::Status as _;
+        pub(super) fn get<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, request): (_, wire::GetRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::GetResponse::default();
+                let outcome = async { target.get(&call, request.old).await }.await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.p = out.p;
+                    response.other = out.other;
+                }
+                response.return_value = status.to_wire() as i32;
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn remote_help<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, request): (_, wire::RemoteHelpRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::RemoteHelpResponse::default();
+                let outcome = async { target.remote_help(&call, request.x).await }.await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire() as i32;
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn count<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, _request): (_, wire::CountRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::CountResponse::default();
+                let outcome = async { target.count(&call).await }.await;
+                let (_, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.return_value = out;
+                }
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn many<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, request): (_, wire::ManyRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::ManyResponse::default();
+                let outcome = async { target.many(&call, request.things).await }.await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.all = out;
+                }
+                response.return_value = status.to_wire() as i32;
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn elsewhere<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, request): (_, wire::ElsewhereRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::ElsewhereResponse::default();
+                let outcome = async {
+                    target.elsewhere(&call, request.p, request.q).await
+                }
+                    .await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.q = out;
+                }
+                response.return_value = status.to_wire() as i32;
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+    }
+
+    /// A client of `IThing` over any channel to its server.
+    #[derive(Clone, Debug)]
+    pub struct Client<C> {
+        channel: C,
+    }
+
+    impl<C: ndr::Channel> Client<C> {
+        /// A client over a channel that is bound to the interface.
+        pub fn new(channel: C) -> Self {
+            Self { channel }
+        }
+
+        /// The channel.
+        pub fn channel(&self) -> &C {
+            &self.channel
+        }
+
+        /// `Get`, opnum 3.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// HRESULT Get(
+        ///     [out] POINT *p,
+        ///     [out] IThing **other,
+        ///     [in] IThing *old
+        /// );
+        /// ```
+        pub async fn get(
+            &self,
+            old: Option<ndr::com::ComPtr<super::IThing>>,
+        ) -> ndr::CallResult<Get, ndr::HResult> {
+            let request = wire::GetRequest { old };
+            let response: wire::GetResponse = ndr::com::exchange(
+                    &self.channel,
+                    3,
+                    &request,
+                )
+                .await?;
+            let status = ndr::HResult(response.return_value as u32);
+            ndr::conclude(
+                status,
+                ndr::Status::is_success(status),
+                Get {
+                    p: response.p,
+                    other: response.other,
+                },
+            )
+        }
+
+        /// `RemoteHelp`, opnum 4.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// HRESULT RemoteHelp(
+        ///     [in] long x
+        /// );
+        /// ```
+        pub async fn remote_help(&self, x: i32) -> ndr::CallResult<(), ndr::HResult> {
+            let request = wire::RemoteHelpRequest { x };
+            let response: wire::RemoteHelpResponse = ndr::com::exchange(
+                    &self.channel,
+                    4,
+                    &request,
+                )
+                .await?;
+            let status = ndr::HResult(response.return_value as u32);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Count`, opnum 6.
+        ///
+        /// # Errors
+        ///
+        /// Fails, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// unsigned long Count();
+        /// ```
+        pub async fn count(&self) -> ndr::CallResult<u32, ndr::NoStatus> {
+            let request = wire::CountRequest {};
+            let response: wire::CountResponse = ndr::com::exchange(
+                    &self.channel,
+                    6,
+                    &request,
+                )
+                .await?;
+            Ok(response.return_value)
+        }
+
+        /// `Many`, opnum 7.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// HRESULT Many(
+        ///     [in] long n,
+        ///     [in, size_is(n)] IThing **things,
+        ///     [out] THINGS *all
+        /// );
+        /// ```
+        pub async fn many(
+            &self,
+            things: Vec<Option<ndr::com::ComPtr<super::IThing>>>,
+        ) -> ndr::CallResult<super::Things, ndr::HResult> {
+            let request = wire::ManyRequest { things };
+            let response: wire::ManyResponse = ndr::com::exchange(
+                    &self.channel,
+                    7,
+                    &request,
+                )
+                .await?;
+            let status = ndr::HResult(response.return_value as u32);
+            ndr::conclude(status, ndr::Status::is_success(status), response.all)
+        }
+
+        /// `Elsewhere`, opnum 8.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// HRESULT Elsewhere(
+        ///     [in] INowhere *p,
+        ///     [in, out] IUnknown **q
+        /// );
+        /// ```
+        pub async fn elsewhere(
+            &self,
+            p: Option<ndr::com::InterfacePointer>,
+            q: Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+        ) -> ndr::CallResult<
+            Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+            ndr::HResult,
+        > {
+            let request = wire::ElsewhereRequest { p, q };
+            let response: wire::ElsewhereResponse = ndr::com::exchange(
+                    &self.channel,
+                    8,
+                    &request,
+                )
+                .await?;
+            let status = ndr::HResult(response.return_value as u32);
+            ndr::conclude(status, ndr::Status::is_success(status), response.q)
+        }
+    }
+
+    pub mod wire {
+        //! Requests and responses as they travel: every parameter, counts excepted that arrays decide.
+        use ::msrpc_ndr::{self as ndr, At as _, Codec as _};
+
+        /// Request of `Get`, opnum 3.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct GetRequest {
+            /// `old`.
+            pub old: Option<ndr::com::ComPtr<super::super::IThing>>,
+        }
+
+        impl ndr::Message for GetRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::put_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(&self.old, e)
+                    .at("old")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let old = ndr::get_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(d)
+                    .at("old")?;
+                Ok(Self { old })
+            }
+        }
+
+        /// Response of `Get`, opnum 3.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct GetResponse {
+            /// `p`.
+            pub p: super::super::Point,
+            /// `other`.
+            pub other: Option<ndr::com::ComPtr<super::super::IThing>>,
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for GetResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                super::super::Point::put(&self.p, e).at("p")?;
+                ndr::put_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(&self.other, e)
+                    .at("other")?;
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let p = super::super::Point::get(d).at("p")?;
+                let other = ndr::get_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(d)
+                    .at("other")?;
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { p, other, return_value })
+            }
+        }
+
+        /// Request of `RemoteHelp`, opnum 4.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct RemoteHelpRequest {
+            /// `x`.
+            pub x: i32,
+        }
+
+        impl ndr::Message for RemoteHelpRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.x, e).at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let x = i32::get(d).at("x")?;
+                Ok(Self { x })
+            }
+        }
+
+        /// Response of `RemoteHelp`, opnum 4.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct RemoteHelpResponse {
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for RemoteHelpResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Count`, opnum 6.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CountRequest {}
+
+        impl ndr::Message for CountRequest {
+            fn encode(&self, _e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                Ok(())
+            }
+
+            fn decode(_d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                Ok(Self {})
+            }
+        }
+
+        /// Response of `Count`, opnum 6.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CountResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for CountResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Many`, opnum 7.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct ManyRequest {
+            /// `things`.
+            pub things: Vec<Option<ndr::com::ComPtr<super::super::IThing>>>,
+        }
+
+        impl ndr::Message for ManyRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                let n: i32 = ndr::derive_count("n", &[self.things.len()])?;
+                i32::put(&n, e).at("n")?;
+                ndr::put_top::<
+                    ndr::Conformant<
+                        ndr::Items<ndr::Unique<ndr::com::ComPtr<super::super::IThing>>>,
+                    >,
+                >(&self.things, e)
+                    .at("things")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let n = i32::get(d).at("n")?;
+                let things = ndr::get_top::<
+                    ndr::Conformant<
+                        ndr::Items<ndr::Unique<ndr::com::ComPtr<super::super::IThing>>>,
+                    >,
+                >(d)
+                    .at("things")?;
+                let things_max = d.max_count();
+                d.expect_count("n", n as u64, things_max).at("things")?;
+                Ok(Self { things })
+            }
+        }
+
+        /// Response of `Many`, opnum 7.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct ManyResponse {
+            /// `all`.
+            pub all: super::super::Things,
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for ManyResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::put_top::<super::super::Things>(&self.all, e).at("all")?;
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let all = ndr::get_top::<super::super::Things>(d).at("all")?;
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { all, return_value })
+            }
+        }
+
+        /// Request of `Elsewhere`, opnum 8.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct ElsewhereRequest {
+            /// `p`.
+            pub p: Option<ndr::com::InterfacePointer>,
+            /// `q`.
+            pub q: Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+        }
+
+        impl ndr::Message for ElsewhereRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::put_top::<ndr::Unique<ndr::com::InterfacePointer>>(&self.p, e)
+                    .at("p")?;
+                ndr::put_top::<
+                    ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>,
+                >(&self.q, e)
+                    .at("q")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let p = ndr::get_top::<ndr::Unique<ndr::com::InterfacePointer>>(d)
+                    .at("p")?;
+                let q = ndr::get_top::<
+                    ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>,
+                >(d)
+                    .at("q")?;
+                Ok(Self { p, q })
+            }
+        }
+
+        /// Response of `Elsewhere`, opnum 8.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct ElsewhereResponse {
+            /// `q`.
+            pub q: Option<ndr::com::ComPtr<ndr::com::IUnknown>>,
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for ElsewhereResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::put_top::<
+                    ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>,
+                >(&self.q, e)
+                    .at("q")?;
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let q = ndr::get_top::<
+                    ndr::Unique<ndr::com::ComPtr<ndr::com::IUnknown>>,
+                >(d)
+                    .at("q")?;
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { q, return_value })
+            }
+        }
+    }
+}
+
+pub mod i_derived {
+    //! Interface `IDerived`.
+    //!
+    //! Interface `IDerived`, UUID `00000000-0000-0000-0002-000000000003`, version 0.0.
+    use ::msrpc_ndr as ndr;
+
+    /// The interface: its identity and its operations.
+    pub static INTERFACE: ndr::Interface = ndr::Interface {
+        name: "IDerived",
+        uuid: ndr::Uuid::from_u128(0x00000000000000000002000000000003),
+        version: (0, 0),
+        operations: &OPERATIONS,
+        minimum_auth_level: ndr::AuthLevel::None,
+        level: ndr::Level::V5,
+        handles: ndr::HandleStrictness::Strict,
+        wrong_handle: None,
+        null_handle: None,
+        endpoints: &[],
+    };
+    static OPERATIONS: [ndr::Operation; 10] = [
+        ndr::Operation::reserved("QueryInterface"),
+        ndr::Operation::reserved("AddRef"),
+        ndr::Operation::reserved("Release"),
+        ndr::Operation::new("Get"),
+        ndr::Operation::new("RemoteHelp"),
+        ndr::Operation::reserved("Never"),
+        ndr::Operation::new("Count"),
+        ndr::Operation::new("Many"),
+        ndr::Operation::new("Elsewhere"),
+        ndr::Operation::new("Count"),
+    ];
+
+    /// The server of `IDerived`: what an implementer writes.
+    ///
+    /// Methods are written as `async fn`. One that is left out answers with `E_NOTIMPL`.
+    pub trait Server: super::i_thing::Server {
+        /// `Count`, opnum 9.
+        ///
+        /// ```text
+        /// HRESULT Count(
+        ///     [in] long which,
+        ///     [out, retval] long *pCount
+        /// );
+        /// ```
+        fn count(
+            &self,
+            call: &ndr::Call,
+            which: i32,
+        ) -> impl Future<Output = ndr::Outcome<i32, ndr::HResult>> + Send {
+            ndr::com::not_implemented((call, which))
+        }
+    }
+
+    /// An implementation of [`Server`] as a transport calls it.
+    #[derive(Debug)]
+    pub struct Service<T>(::std::sync::Arc<T>);
+    impl<T: Server> Service<T> {
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 10] = ndr::com::inherit(
+            &super::i_thing::Service::<T>::HANDLERS,
+            [Some(handlers::count::<T>)],
+        );
+
+        /// A service around an implementation.
+        pub fn new(implementation: T) -> Self {
+            Self(::std::sync::Arc::new(implementation))
+        }
+
+        /// A service around a shared implementation.
+        pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+            Self(implementation)
+        }
+    }
+
+    impl<T> Clone for Service<T> {
+        fn clone(&self) -> Self {
+            Self(::std::sync::Arc::clone(&self.0))
+        }
+    }
+
+    impl<T: Server> ndr::Service for Service<T> {
+        fn interface(&self) -> &'static ndr::Interface {
+            &INTERFACE
+        }
+
+        fn call(
+            &self,
+            call: ndr::Call,
+            request: ndr::Body,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            ndr::dispatch(
+                const { &Self::HANDLERS },
+                ::std::sync::Arc::clone(&self.0),
+                call,
+                request,
+            )
+        }
+    }
+
+    mod handlers {
+        use super::{Server, ndr, wire};
+        use ndr::Status as _;
+        pub(super) fn count<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let (call, request): (_, wire::CountRequest) = ndr::com::decode_request(
+                    call,
+                    stub,
+                )?;
+                let mut response = wire::CountResponse::default();
+                let outcome = async {
+                    Server::count(&*target, &call, request.which).await
+                }
+                    .await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.count = out;
+                }
+                response.return_value = status.to_wire() as i32;
+                ndr::com::encode_response(&call, &response)
+            })
+        }
+    }
+
+    /// A client of `IDerived` over any channel to its server.
+    ///
+    /// It has the methods of the interface that this one inherits from, too.
+    #[derive(Clone, Debug)]
+    pub struct Client<C> {
+        base: super::i_thing::Client<C>,
+    }
+
+    impl<C> ::std::ops::Deref for Client<C> {
+        type Target = super::i_thing::Client<C>;
+        fn deref(&self) -> &Self::Target {
+            &self.base
+        }
+    }
+    impl<C: ndr::Channel> Client<C> {
+        /// A client over a channel that is bound to the interface.
+        pub fn new(channel: C) -> Self {
+            Self {
+                base: super::i_thing::Client::new(channel),
+            }
+        }
+
+        /// `Count`, opnum 9.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// HRESULT Count(
+        ///     [in] long which,
+        ///     [out, retval] long *pCount
+        /// );
+        /// ```
+        pub async fn count(&self, which: i32) -> ndr::CallResult<i32, ndr::HResult> {
+            let request = wire::CountRequest { which };
+            let response: wire::CountResponse = ndr::com::exchange(
+                    self.channel(),
+                    9,
+                    &request,
+                )
+                .await?;
+            let status = ndr::HResult(response.return_value as u32);
+            ndr::conclude(status, ndr::Status::is_success(status), response.count)
+        }
+    }
+
+    pub mod wire {
+        //! Requests and responses as they travel: every parameter, counts excepted that arrays decide.
+        use ::msrpc_ndr::{self as ndr, At as _, Codec as _};
+
+        /// Request of `Count`, opnum 9.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CountRequest {
+            /// `which`.
+            pub which: i32,
+        }
+
+        impl ndr::Message for CountRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.which, e).at("which")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let which = i32::get(d).at("which")?;
+                Ok(Self { which })
+            }
+        }
+
+        /// Response of `Count`, opnum 9.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CountResponse {
+            /// `pCount`.
+            pub count: i32,
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for CountResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.count, e).at("pCount")?;
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let count = i32::get(d).at("pCount")?;
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { count, return_value })
+            }
+        }
+    }
+}
+
+pub mod i_empty {
+    //! Interface `IEmpty`.
+    //!
+    //! Interface `IEmpty`, UUID `00000000-0000-0000-0002-000000000004`, version 0.0.
+    use ::msrpc_ndr as ndr;
+
+    /// The interface: its identity and its operations.
+    pub static INTERFACE: ndr::Interface = ndr::Interface {
+        name: "IEmpty",
+        uuid: ndr::Uuid::from_u128(0x00000000000000000002000000000004),
+        version: (0, 0),
+        operations: &OPERATIONS,
+        minimum_auth_level: ndr::AuthLevel::None,
+        level: ndr::Level::V5,
+        handles: ndr::HandleStrictness::Strict,
+        wrong_handle: None,
+        null_handle: None,
+        endpoints: &[],
+    };
+    static OPERATIONS: [ndr::Operation; 10] = [
+        ndr::Operation::reserved("QueryInterface"),
+        ndr::Operation::reserved("AddRef"),
+        ndr::Operation::reserved("Release"),
+        ndr::Operation::new("Get"),
+        ndr::Operation::new("RemoteHelp"),
+        ndr::Operation::reserved("Never"),
+        ndr::Operation::new("Count"),
+        ndr::Operation::new("Many"),
+        ndr::Operation::new("Elsewhere"),
+        ndr::Operation::new("Count"),
+    ];
+
+    /// The server of `IEmpty`: what an implementer writes.
+    ///
+    /// Methods are written as `async fn`. One that is left out answers with `E_NOTIMPL`.
+    pub trait Server: super::i_derived::Server {}
+
+    /// An implementation of [`Server`] as a transport calls it.
+    #[derive(Debug)]
+    pub struct Service<T>(::std::sync::Arc<T>);
+    impl<T: Server> Service<T> {
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 10] = ndr::com::inherit(
+            &super::i_derived::Service::<T>::HANDLERS,
+            [],
+        );
+
+        /// A service around an implementation.
+        pub fn new(implementation: T) -> Self {
+            Self(::std::sync::Arc::new(implementation))
+        }
+
+        /// A service around a shared implementation.
+        pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+            Self(implementation)
+        }
+    }
+
+    impl<T> Clone for Service<T> {
+        fn clone(&self) -> Self {
+            Self(::std::sync::Arc::clone(&self.0))
+        }
+    }
+
+    impl<T: Server> ndr::Service for Service<T> {
+        fn interface(&self) -> &'static ndr::Interface {
+            &INTERFACE
+        }
+
+        fn call(
+            &self,
+            call: ndr::Call,
+            request: ndr::Body,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            ndr::dispatch(
+                const { &Self::HANDLERS },
+                ::std::sync::Arc::clone(&self.0),
+                call,
+                request,
+            )
+        }
+    }
+
+    /// A client of `IEmpty` over any channel to its server.
+    ///
+    /// It has the methods of the interface that this one inherits from, too.
+    #[derive(Clone, Debug)]
+    pub struct Client<C> {
+        base: super::i_derived::Client<C>,
+    }
+
+    impl<C> ::std::ops::Deref for Client<C> {
+        type Target = super::i_derived::Client<C>;
+        fn deref(&self) -> &Self::Target {
+            &self.base
+        }
+    }
+    impl<C: ndr::Channel> Client<C> {
+        /// A client over a channel that is bound to the interface.
+        pub fn new(channel: C) -> Self {
+            Self {
+                base: super::i_derived::Client::new(channel),
+            }
+        }
+    }
+}
+
+pub mod plain {
+    //! Interface `Plain`.
+    //!
+    //! Interface `Plain`, UUID `00000000-0000-0000-0002-000000000002`, version 0.0.
+    use ::msrpc_ndr as ndr;
+
+    /// The interface: its identity and its operations.
+    pub static INTERFACE: ndr::Interface = ndr::Interface {
+        name: "Plain",
+        uuid: ndr::Uuid::from_u128(0x00000000000000000002000000000002),
+        version: (0, 0),
+        operations: &OPERATIONS,
+        minimum_auth_level: ndr::AuthLevel::None,
+        level: ndr::Level::V5,
+        handles: ndr::HandleStrictness::Strict,
+        wrong_handle: None,
+        null_handle: None,
+        endpoints: &[],
+    };
+    static OPERATIONS: [ndr::Operation; 3] = [
+        ndr::Operation::new("Use"),
+        ndr::Operation::new("Other"),
+        ndr::Operation::reserved("Wrong"),
+    ];
+
+    /// The server of `Plain`: what an implementer writes.
+    ///
+    /// Methods are written as `async fn`. One that is left out answers with the fault
+    /// `nca_s_op_rng_error`.
+    pub trait Server: Send + Sync + 'static {
+        /// `Use`, opnum 0.
+        ///
+        /// ```text
+        /// long Use(
+        ///     [in] IThing *thing,
+        ///     [in] POINT *p
+        /// );
+        /// ```
+        fn r#use(
+            &self,
+            call: &ndr::Call,
+            thing: Option<ndr::com::ComPtr<super::IThing>>,
+            p: super::Point,
+        ) -> impl Future<Output = ndr::Outcome<i32, ndr::NoStatus>> + Send {
+            ndr::not_implemented((call, thing, p))
+        }
+
+        /// `Other`, opnum 1.
+        ///
+        /// ```text
+        /// long Other(
+        ///     [in] POINT *p
+        /// );
+        /// ```
+        fn other(
+            &self,
+            call: &ndr::Call,
+            p: super::Point,
+        ) -> impl Future<Output = ndr::Outcome<i32, ndr::NoStatus>> + Send {
+            ndr::not_implemented((call, p))
+        }
+    }
+
+    /// An implementation of [`Server`] as a transport calls it.
+    #[derive(Debug)]
+    pub struct Service<T>(::std::sync::Arc<T>);
+    impl<T: Server> Service<T> {
+        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+            Some(handlers::r#use::<T>),
+            Some(handlers::other::<T>),
+            None,
+        ];
+
+        /// A service around an implementation.
+        pub fn new(implementation: T) -> Self {
+            Self(::std::sync::Arc::new(implementation))
+        }
+
+        /// A service around a shared implementation.
+        pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+            Self(implementation)
+        }
+    }
+
+    impl<T> Clone for Service<T> {
+        fn clone(&self) -> Self {
+            Self(::std::sync::Arc::clone(&self.0))
+        }
+    }
+
+    impl<T: Server> ndr::Service for Service<T> {
+        fn interface(&self) -> &'static ndr::Interface {
+            &INTERFACE
+        }
+
+        fn call(
+            &self,
+            call: ndr::Call,
+            request: ndr::Body,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            ndr::dispatch(
+                const { &Self::HANDLERS },
+                ::std::sync::Arc::clone(&self.0),
+                call,
+                request,
+            )
+        }
+    }
+
+    mod handlers {
+        use super::{Server, ndr, wire};
+        pub(super) fn r#use<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::UseRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::UseResponse::default();
+                let outcome = async {
+                    target.r#use(&call, request.thing, request.p).await
+                }
+                    .await;
+                let (_, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.return_value = out;
+                }
+                ndr::encode_response(&call, &response)
+            })
+        }
+
         pub(super) fn other<T: Server>(
             target: ::std::sync::Arc<T>,
             call: ndr::Call,
@@ -161,6 +1336,29 @@ pub mod plain {
             &self.channel
         }
 
+        /// `Use`, opnum 0.
+        ///
+        /// # Errors
+        ///
+        /// Fails, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// long Use(
+        ///     [in] IThing *thing,
+        ///     [in] POINT *p
+        /// );
+        /// ```
+        pub async fn r#use(
+            &self,
+            thing: Option<ndr::com::ComPtr<super::IThing>>,
+            p: super::Point,
+        ) -> ndr::CallResult<i32, ndr::NoStatus> {
+            let request = wire::UseRequest { thing, p };
+            let response: wire::UseResponse = ndr::exchange(&self.channel, 0, &request)
+                .await?;
+            Ok(response.return_value)
+        }
+
         /// `Other`, opnum 1.
         ///
         /// # Errors
@@ -186,6 +1384,54 @@ pub mod plain {
     pub mod wire {
         //! Requests and responses as they travel: every parameter, counts excepted that arrays decide.
         use ::msrpc_ndr::{self as ndr, At as _, Codec as _};
+
+        /// Request of `Use`, opnum 0.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct UseRequest {
+            /// `thing`.
+            pub thing: Option<ndr::com::ComPtr<super::super::IThing>>,
+            /// `p`.
+            pub p: super::super::Point,
+        }
+
+        impl ndr::Message for UseRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::put_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(&self.thing, e)
+                    .at("thing")?;
+                super::super::Point::put(&self.p, e).at("p")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let thing = ndr::get_top::<
+                    ndr::Unique<ndr::com::ComPtr<super::super::IThing>>,
+                >(d)
+                    .at("thing")?;
+                let p = super::super::Point::get(d).at("p")?;
+                Ok(Self { thing, p })
+            }
+        }
+
+        /// Response of `Use`, opnum 0.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct UseResponse {
+            /// `return_value`.
+            pub return_value: i32,
+        }
+
+        impl ndr::Message for UseResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = i32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
 
         /// Request of `Other`, opnum 1.
         #[derive(Clone, Debug, Default, PartialEq)]

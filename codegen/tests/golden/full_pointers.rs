@@ -124,7 +124,7 @@ pub mod full_pointers {
             &self,
             call: &ndr::Call,
             graph: super::Graph,
-            x: Option<::std::sync::Arc<i32>>,
+            x: Option<i32>,
             name: Option<::std::sync::Arc<ndr::WString>>,
         ) -> impl Future<Output = ndr::Outcome<super::Graph, ndr::Win32Error>> + Send {
             ndr::not_implemented((call, graph, x, name))
@@ -232,7 +232,7 @@ pub mod full_pointers {
         pub async fn put(
             &self,
             graph: super::Graph,
-            x: Option<::std::sync::Arc<i32>>,
+            x: Option<i32>,
             name: Option<::std::sync::Arc<ndr::WString>>,
         ) -> ndr::CallResult<super::Graph, ndr::Win32Error> {
             let request = wire::PutRequest { graph, x, name };
@@ -253,7 +253,7 @@ pub mod full_pointers {
             /// `graph`.
             pub graph: super::super::Graph,
             /// `x`.
-            pub x: Option<::std::sync::Arc<i32>>,
+            pub x: Option<i32>,
             /// `name`.
             pub name: Option<::std::sync::Arc<ndr::WString>>,
         }
@@ -261,14 +261,14 @@ pub mod full_pointers {
         impl ndr::Message for PutRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 ndr::put_top::<super::super::Graph>(&self.graph, e).at("graph")?;
-                ndr::put_top::<ndr::Full<i32>>(&self.x, e).at("x")?;
+                ndr::put_top::<ndr::FullScalar<i32>>(&self.x, e).at("x")?;
                 ndr::put_top::<ndr::Full<ndr::WideStr>>(&self.name, e).at("name")?;
                 Ok(())
             }
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let graph = ndr::get_top::<super::super::Graph>(d).at("graph")?;
-                let x = ndr::get_top::<ndr::Full<i32>>(d).at("x")?;
+                let x = ndr::get_top::<ndr::FullScalar<i32>>(d).at("x")?;
                 let name = ndr::get_top::<ndr::Full<ndr::WideStr>>(d).at("name")?;
                 Ok(Self { graph, x, name })
             }

@@ -36,7 +36,7 @@ pub mod pointers_top_level {
         /// `u`.
         pub u: Option<i32>,
         /// `p`.
-        pub p: Option<::std::sync::Arc<i32>>,
+        pub p: Option<i32>,
     }
 
     /// The server of `pointers_top_level`: what an implementer writes.
@@ -74,7 +74,7 @@ pub mod pointers_top_level {
             call: &ndr::Call,
             r: i32,
             u: Option<i32>,
-            p: Option<::std::sync::Arc<i32>>,
+            p: Option<i32>,
         ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
             ndr::not_implemented((call, r, u, p))
         }
@@ -92,7 +92,7 @@ pub mod pointers_top_level {
             &self,
             call: &ndr::Call,
             u: Option<i32>,
-            p: Option<::std::sync::Arc<i32>>,
+            p: Option<i32>,
         ) -> impl Future<Output = ndr::Outcome<Results, ndr::Win32Error>> + Send {
             ndr::not_implemented((call, u, p))
         }
@@ -297,7 +297,7 @@ pub mod pointers_top_level {
             &self,
             r: i32,
             u: Option<i32>,
-            p: Option<::std::sync::Arc<i32>>,
+            p: Option<i32>,
         ) -> ndr::CallResult<(), ndr::Win32Error> {
             let request = wire::AttributedRequest { r, u, p };
             let response: wire::AttributedResponse = ndr::exchange(
@@ -326,7 +326,7 @@ pub mod pointers_top_level {
         pub async fn results(
             &self,
             u: Option<i32>,
-            p: Option<::std::sync::Arc<i32>>,
+            p: Option<i32>,
         ) -> ndr::CallResult<Results, ndr::Win32Error> {
             let request = wire::ResultsRequest { u, p };
             let response: wire::ResultsResponse = ndr::exchange(
@@ -429,21 +429,21 @@ pub mod pointers_top_level {
             /// `u`.
             pub u: Option<i32>,
             /// `p`.
-            pub p: Option<::std::sync::Arc<i32>>,
+            pub p: Option<i32>,
         }
 
         impl ndr::Message for AttributedRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 i32::put(&self.r, e).at("r")?;
                 ndr::put_top::<ndr::Unique<i32>>(&self.u, e).at("u")?;
-                ndr::put_top::<ndr::Full<i32>>(&self.p, e).at("p")?;
+                ndr::put_top::<ndr::FullScalar<i32>>(&self.p, e).at("p")?;
                 Ok(())
             }
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let r = i32::get(d).at("r")?;
                 let u = ndr::get_top::<ndr::Unique<i32>>(d).at("u")?;
-                let p = ndr::get_top::<ndr::Full<i32>>(d).at("p")?;
+                let p = ndr::get_top::<ndr::FullScalar<i32>>(d).at("p")?;
                 Ok(Self { r, u, p })
             }
         }
@@ -473,19 +473,19 @@ pub mod pointers_top_level {
             /// `u`.
             pub u: Option<i32>,
             /// `p`.
-            pub p: Option<::std::sync::Arc<i32>>,
+            pub p: Option<i32>,
         }
 
         impl ndr::Message for ResultsRequest {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 ndr::put_top::<ndr::Unique<i32>>(&self.u, e).at("u")?;
-                ndr::put_top::<ndr::Full<i32>>(&self.p, e).at("p")?;
+                ndr::put_top::<ndr::FullScalar<i32>>(&self.p, e).at("p")?;
                 Ok(())
             }
 
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let u = ndr::get_top::<ndr::Unique<i32>>(d).at("u")?;
-                let p = ndr::get_top::<ndr::Full<i32>>(d).at("p")?;
+                let p = ndr::get_top::<ndr::FullScalar<i32>>(d).at("p")?;
                 Ok(Self { u, p })
             }
         }
@@ -498,7 +498,7 @@ pub mod pointers_top_level {
             /// `u`.
             pub u: Option<i32>,
             /// `p`.
-            pub p: Option<::std::sync::Arc<i32>>,
+            pub p: Option<i32>,
             /// `return_value`.
             pub return_value: u32,
         }
@@ -507,7 +507,7 @@ pub mod pointers_top_level {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 i32::put(&self.r, e).at("r")?;
                 ndr::put_top::<ndr::Unique<i32>>(&self.u, e).at("u")?;
-                ndr::put_top::<ndr::Full<i32>>(&self.p, e).at("p")?;
+                ndr::put_top::<ndr::FullScalar<i32>>(&self.p, e).at("p")?;
                 u32::put(&self.return_value, e).at("return_value")?;
                 Ok(())
             }
@@ -515,7 +515,7 @@ pub mod pointers_top_level {
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let r = i32::get(d).at("r")?;
                 let u = ndr::get_top::<ndr::Unique<i32>>(d).at("u")?;
-                let p = ndr::get_top::<ndr::Full<i32>>(d).at("p")?;
+                let p = ndr::get_top::<ndr::FullScalar<i32>>(d).at("p")?;
                 let return_value = u32::get(d).at("return_value")?;
                 Ok(Self { r, u, p, return_value })
             }

@@ -722,6 +722,28 @@ impl ndr::Codec for Choice {
         }
     }
 
+    fn put_slice(values: &[Self], e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+        values
+            .iter()
+            .try_for_each(|value| {
+                e.align(ndr::Align::same(8));
+                Self::put(value, e)
+            })
+    }
+
+    fn get_slice(
+        values: &mut [Self],
+        d: &mut ndr::Decoder,
+    ) -> Result<(), ndr::DecodeError> {
+        values
+            .iter_mut()
+            .try_for_each(|value| {
+                d.align(ndr::Align::same(8));
+                *value = Self::get(d)?;
+                Ok(())
+            })
+    }
+
     fn put_deferred(value: &Self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
         match value {
             Self::Leaf(value) => {

@@ -26,6 +26,13 @@ impl ndr::Codec for Table {
         e.align(Self::ALIGN);
         i32::put(&value.m, e).at("TABLE.m")?;
         i32::put(&value.n, e).at("TABLE.n")?;
+        if let Some(row0) = value.rows.as_ref() {
+            for row1 in row0.iter() {
+                if let Some(row2) = row1.as_ref() {
+                    e.expect_count("n", value.n as u64, row2.len()).at("TABLE.rows")?;
+                }
+            }
+        }
         ndr::Unique::<
             ndr::Conformant<ndr::Items<ndr::Unique<ndr::Conformant<ndr::Items<i16>>>>>,
         >::put(&value.rows, e)
@@ -40,12 +47,14 @@ impl ndr::Codec for Table {
         let m = i32::get(d).at("TABLE.m")?;
         let n = i32::get(d).at("TABLE.n")?;
         let rows_size_slot = d.reserve_count();
+        let rows_inner0_slot = d.reserve_count();
         let rows = ndr::Unique::<
             ndr::Conformant<ndr::Items<ndr::Unique<ndr::Conformant<ndr::Items<i16>>>>>,
         >::get(d)
             .at("TABLE.rows")?;
         d.trailing_gap(Self::ALIGN);
         d.fill_count(rows_size_slot, m as u64);
+        d.fill_count(rows_inner0_slot, n as u64);
         Ok(Self { m, n, rows })
     }
 
@@ -69,6 +78,14 @@ impl ndr::Codec for Table {
         >::get_deferred(&mut value.rows, d)
             .at("TABLE.rows")?;
         d.settle_size("m", value.rows.is_some()).at("TABLE.rows")?;
+        let dictated = d.take_count();
+        if let Some(row0) = value.rows.as_ref() {
+            for row1 in row0.iter() {
+                if let Some(row2) = row1.as_ref() {
+                    d.expect_count("n", dictated, row2.len() as u64).at("TABLE.rows")?;
+                }
+            }
+        }
         Ok(())
     }
 }
@@ -605,6 +622,11 @@ pub mod size_is_levels {
                 let m: u32 = ndr::derive_count("m", &[self.rows.len()])?;
                 u32::put(&m, e).at("m")?;
                 u32::put(&self.n, e).at("n")?;
+                for row0 in self.rows.iter() {
+                    if let Some(row1) = row0.as_ref() {
+                        e.expect_count("n", self.n as u64, row1.len()).at("rows")?;
+                    }
+                }
                 ndr::put_top::<
                     ndr::Conformant<
                         ndr::Items<ndr::Unique<ndr::Conformant<ndr::Items<i32>>>>,
@@ -625,6 +647,11 @@ pub mod size_is_levels {
                     .at("rows")?;
                 let rows_max = d.max_count();
                 d.expect_count("m", m as u64, rows_max).at("rows")?;
+                for row0 in rows.iter() {
+                    if let Some(row1) = row0.as_ref() {
+                        d.expect_count("n", n as u64, row1.len() as u64).at("rows")?;
+                    }
+                }
                 Ok(Self { n, rows })
             }
         }

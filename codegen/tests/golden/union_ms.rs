@@ -76,6 +76,28 @@ impl ndr::Codec for Value {
             _ => Err(d.invalid_tag(u64::from(tag))),
         }
     }
+
+    fn put_slice(values: &[Self], e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+        values
+            .iter()
+            .try_for_each(|value| {
+                e.align(ndr::Align::same(8));
+                Self::put(value, e)
+            })
+    }
+
+    fn get_slice(
+        values: &mut [Self],
+        d: &mut ndr::Decoder,
+    ) -> Result<(), ndr::DecodeError> {
+        values
+            .iter_mut()
+            .try_for_each(|value| {
+                d.align(ndr::Align::same(8));
+                *value = Self::get(d)?;
+                Ok(())
+            })
+    }
 }
 
 /// `HOLDER`.

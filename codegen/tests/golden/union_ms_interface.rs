@@ -73,6 +73,28 @@ impl ndr::Codec for Level {
             _ => Ok(Self::Default(tag)),
         }
     }
+
+    fn put_slice(values: &[Self], e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+        values
+            .iter()
+            .try_for_each(|value| {
+                e.align(ndr::Align::same(8));
+                Self::put(value, e)
+            })
+    }
+
+    fn get_slice(
+        values: &mut [Self],
+        d: &mut ndr::Decoder,
+    ) -> Result<(), ndr::DecodeError> {
+        values
+            .iter_mut()
+            .try_for_each(|value| {
+                d.align(ndr::Align::same(8));
+                *value = Self::get(d)?;
+                Ok(())
+            })
+    }
 }
 
 #[allow(clippy::module_inception)]

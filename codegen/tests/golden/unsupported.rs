@@ -155,17 +155,17 @@ pub mod unsupported {
     };
     static OPERATIONS: [ndr::Operation; 17] = [
         ndr::Operation::new("Fine"),
-        ndr::Operation::reserved("Pipe"),
+        ndr::Operation::new("Pipe").piped(),
         ndr::Operation::reserved("Anything"),
         ndr::Operation::reserved("Structure"),
         ndr::Operation::reserved("Indirect"),
-        ndr::Operation::reserved("Dimensions"),
-        ndr::Operation::reserved("Varying"),
+        ndr::Operation::new("Dimensions"),
+        ndr::Operation::new("Varying"),
         ndr::Operation::reserved("Structures"),
         ndr::Operation::reserved("Unsized"),
         ndr::Operation::reserved("SizedFixed"),
-        ndr::Operation::reserved("FirstIs"),
-        ndr::Operation::reserved("RefArray"),
+        ndr::Operation::new("FirstIs"),
+        ndr::Operation::new("RefArray"),
         ndr::Operation::reserved("Capacities"),
         ndr::Operation::reserved("Member"),
         ndr::Operation::reserved("Mixed"),
@@ -192,6 +192,90 @@ pub mod unsupported {
             a: i32,
         ) -> impl Future<Output = ndr::Outcome<i32, ndr::Win32Error>> + Send {
             ndr::not_implemented((call, a))
+        }
+
+        /// `Pipe`, opnum 1.
+        ///
+        /// ```text
+        /// error_status_t Pipe(
+        ///     [in] BYTE_PIPE data
+        /// );
+        /// ```
+        fn pipe(
+            &self,
+            call: &ndr::Call,
+            data: ndr::PipeReader<ndr::Octets>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, data))
+        }
+
+        /// `Dimensions`, opnum 5.
+        ///
+        /// ```text
+        /// error_status_t Dimensions(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in, size_is(m, n)] long x[][]
+        /// );
+        /// ```
+        fn dimensions(
+            &self,
+            call: &ndr::Call,
+            n: i32,
+            x: Vec<Vec<i32>>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, n, x))
+        }
+
+        /// `Varying`, opnum 6.
+        ///
+        /// ```text
+        /// error_status_t Varying(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in, length_is(m, n)] long x[4][4]
+        /// );
+        /// ```
+        fn varying(
+            &self,
+            call: &ndr::Call,
+            n: i32,
+            x: Vec<Vec<i32>>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, n, x))
+        }
+
+        /// `FirstIs`, opnum 10.
+        ///
+        /// ```text
+        /// error_status_t FirstIs(
+        ///     [in] long f,
+        ///     [in, first_is(f)] long x[10]
+        /// );
+        /// ```
+        fn first_is(
+            &self,
+            call: &ndr::Call,
+            f: i32,
+            x: Vec<i32>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, f, x))
+        }
+
+        /// `RefArray`, opnum 11.
+        ///
+        /// ```text
+        /// error_status_t RefArray(
+        ///     [in] long n,
+        ///     [in, size_is(n)] REFS *refs
+        /// );
+        /// ```
+        fn ref_array(
+            &self,
+            call: &ndr::Call,
+            refs: Vec<i32>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, refs))
         }
 
         /// `Fine2`, opnum 16.
@@ -222,13 +306,13 @@ pub mod unsupported {
             None,
             None,
             None,
+            Some(handlers::dimensions::<T>),
+            Some(handlers::varying::<T>),
             None,
             None,
             None,
-            None,
-            None,
-            None,
-            None,
+            Some(handlers::first_is::<T>),
+            Some(handlers::ref_array::<T>),
             None,
             None,
             None,
@@ -263,12 +347,17 @@ pub mod unsupported {
             call: ndr::Call,
             request: ndr::Body,
         ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
-            ndr::dispatch(
-                const { &Self::HANDLERS },
-                ::std::sync::Arc::clone(&self.0),
-                call,
-                request,
-            )
+            match call.opnum() {
+                1 => handlers::pipe(::std::sync::Arc::clone(&self.0), call, request),
+                _ => {
+                    ndr::dispatch(
+                        const { &Self::HANDLERS },
+                        ::std::sync::Arc::clone(&self.0),
+                        call,
+                        request,
+                    )
+                }
+            }
         }
     }
 
@@ -288,6 +377,96 @@ pub mod unsupported {
                 if let Some(out) = out {
                     response.b = out;
                 }
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn pipe<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Body,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            ndr::serve_with_pipes(
+                call,
+                stub,
+                (1, 0),
+                move |call, _request: wire::PipeRequest, pipes| async move {
+                    let mut response = wire::PipeResponse::default();
+                    let outcome = async {
+                        target.pipe(&call, pipes.reader::<ndr::Octets>(0)).await
+                    }
+                        .await;
+                    let (status, _) = ndr::settle(outcome)?;
+                    response.return_value = status.to_wire();
+                    Ok(response)
+                },
+            )
+        }
+
+        pub(super) fn dimensions<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::DimensionsRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::DimensionsResponse::default();
+                let outcome = async {
+                    target.dimensions(&call, request.n, request.x).await
+                }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn varying<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::VaryingRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::VaryingResponse::default();
+                let outcome = async { target.varying(&call, request.n, request.x).await }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn first_is<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::FirstIsRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::FirstIsResponse::default();
+                let outcome = async {
+                    target.first_is(&call, request.f, request.x).await
+                }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn ref_array<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::RefArrayRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::RefArrayResponse::default();
+                let outcome = async { target.ref_array(&call, request.refs).await }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
                 response.return_value = status.to_wire();
                 ndr::encode_response(&call, &response)
             })
@@ -347,6 +526,143 @@ pub mod unsupported {
                 .await?;
             let status = ndr::Win32Error(response.return_value);
             ndr::conclude(status, ndr::Status::is_success(status), response.b)
+        }
+
+        /// `Pipe`, opnum 1.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Pipe(
+        ///     [in] BYTE_PIPE data
+        /// );
+        /// ```
+        pub async fn pipe(
+            &self,
+            data: impl Into<ndr::PipeInput<ndr::Octets>>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::PipeRequest {};
+            let pipes = ndr::RequestPipes::new().with::<ndr::Octets>(data);
+            let pipes = ndr::call_with_pipes(&self.channel, 1, &request, pipes, 0)
+                .await?;
+            let response: wire::PipeResponse = pipes.finish().await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Dimensions`, opnum 5.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Dimensions(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in, size_is(m, n)] long x[][]
+        /// );
+        /// ```
+        pub async fn dimensions(
+            &self,
+            n: i32,
+            x: Vec<Vec<i32>>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::DimensionsRequest { n, x };
+            let response: wire::DimensionsResponse = ndr::exchange(
+                    &self.channel,
+                    5,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Varying`, opnum 6.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Varying(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in, length_is(m, n)] long x[4][4]
+        /// );
+        /// ```
+        pub async fn varying(
+            &self,
+            n: i32,
+            x: Vec<Vec<i32>>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::VaryingRequest { n, x };
+            let response: wire::VaryingResponse = ndr::exchange(
+                    &self.channel,
+                    6,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `FirstIs`, opnum 10.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t FirstIs(
+        ///     [in] long f,
+        ///     [in, first_is(f)] long x[10]
+        /// );
+        /// ```
+        pub async fn first_is(
+            &self,
+            f: i32,
+            x: Vec<i32>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::FirstIsRequest { f, x };
+            let response: wire::FirstIsResponse = ndr::exchange(
+                    &self.channel,
+                    10,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `RefArray`, opnum 11.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t RefArray(
+        ///     [in] long n,
+        ///     [in, size_is(n)] REFS *refs
+        /// );
+        /// ```
+        pub async fn ref_array(
+            &self,
+            refs: Vec<i32>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::RefArrayRequest { refs };
+            let response: wire::RefArrayResponse = ndr::exchange(
+                    &self.channel,
+                    11,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
         }
 
         /// `Fine2`, opnum 16.
@@ -419,6 +735,266 @@ pub mod unsupported {
                 let b = i32::get(d).at("b")?;
                 let return_value = u32::get(d).at("return_value")?;
                 Ok(Self { b, return_value })
+            }
+        }
+
+        /// Request of `Pipe`, opnum 1.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct PipeRequest {}
+
+        impl ndr::Message for PipeRequest {
+            fn encode(&self, _e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                Ok(())
+            }
+
+            fn decode(_d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                Ok(Self {})
+            }
+        }
+
+        /// Response of `Pipe`, opnum 1.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct PipeResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for PipeResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Dimensions`, opnum 5.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct DimensionsRequest {
+            /// `n`.
+            pub n: i32,
+            /// `x`.
+            pub x: Vec<Vec<i32>>,
+        }
+
+        impl ndr::Message for DimensionsRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                let m: i32 = ndr::derive_count("m", &[self.x.len()])?;
+                i32::put(&m, e).at("m")?;
+                i32::put(&self.n, e).at("n")?;
+                for row0 in self.x.iter() {
+                    e.expect_count("n", self.n as u64, row0.len()).at("x")?;
+                }
+                ndr::Grid::<
+                    ndr::Rows<ndr::MaxDim, ndr::Row<ndr::MaxDim, ndr::Items<i32>>>,
+                >::put(&self.x, e)
+                    .at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let m = i32::get(d).at("m")?;
+                let n = i32::get(d).at("n")?;
+                let x = ndr::Grid::<
+                    ndr::Rows<ndr::MaxDim, ndr::Row<ndr::MaxDim, ndr::Items<i32>>>,
+                >::get(d)
+                    .at("x")?;
+                let x_max = d.max_count();
+                d.expect_count("m", m as u64, x_max).at("x")?;
+                for row0 in x.iter() {
+                    d.expect_count("n", n as u64, row0.len() as u64).at("x")?;
+                }
+                Ok(Self { n, x })
+            }
+        }
+
+        /// Response of `Dimensions`, opnum 5.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct DimensionsResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for DimensionsResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Varying`, opnum 6.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct VaryingRequest {
+            /// `n`.
+            pub n: i32,
+            /// `x`.
+            pub x: Vec<Vec<i32>>,
+        }
+
+        impl ndr::Message for VaryingRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                let m: i32 = ndr::derive_count("m", &[self.x.len()])?;
+                i32::put(&m, e).at("m")?;
+                i32::put(&self.n, e).at("n")?;
+                for row0 in self.x.iter() {
+                    e.expect_count("n", self.n as u64, row0.len()).at("x")?;
+                }
+                ndr::Grid::<
+                    ndr::Rows<
+                        ndr::ActualDim<4>,
+                        ndr::Row<ndr::ActualDim<4>, ndr::Items<i32>>,
+                    >,
+                >::put(&self.x, e)
+                    .at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let m = i32::get(d).at("m")?;
+                let n = i32::get(d).at("n")?;
+                let x = ndr::Grid::<
+                    ndr::Rows<
+                        ndr::ActualDim<4>,
+                        ndr::Row<ndr::ActualDim<4>, ndr::Items<i32>>,
+                    >,
+                >::get(d)
+                    .at("x")?;
+                d.expect_count("m", m as u64, x.len() as u64).at("x")?;
+                for row0 in x.iter() {
+                    d.expect_count("n", n as u64, row0.len() as u64).at("x")?;
+                }
+                Ok(Self { n, x })
+            }
+        }
+
+        /// Response of `Varying`, opnum 6.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct VaryingResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for VaryingResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `FirstIs`, opnum 10.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct FirstIsRequest {
+            /// `f`.
+            pub f: i32,
+            /// `x`.
+            pub x: Vec<i32>,
+        }
+
+        impl ndr::Message for FirstIsRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.f, e).at("f")?;
+                e.expect_count(
+                        "f",
+                        10i64.wrapping_sub(self.f as i64) as u64,
+                        self.x.len(),
+                    )
+                    .at("x")?;
+                e.set_first(self.f as u64);
+                ndr::Varying::<ndr::Shifted<ndr::Items<i32>>, 10>::put(&self.x, e)
+                    .at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let f = i32::get(d).at("f")?;
+                let x = ndr::Varying::<ndr::Shifted<ndr::Items<i32>>, 10>::get(d)
+                    .at("x")?;
+                let x_first_slot = d.first();
+                d.expect_count("f", f as u64, x_first_slot).at("x")?;
+                d.expect_count("f", 10i64.wrapping_sub(f as i64) as u64, x.len() as u64)
+                    .at("x")?;
+                Ok(Self { f, x })
+            }
+        }
+
+        /// Response of `FirstIs`, opnum 10.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct FirstIsResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for FirstIsResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `RefArray`, opnum 11.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct RefArrayRequest {
+            /// `refs`.
+            pub refs: Vec<i32>,
+        }
+
+        impl ndr::Message for RefArrayRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                let n: i32 = ndr::derive_count("n", &[self.refs.len()])?;
+                i32::put(&n, e).at("n")?;
+                ndr::put_top::<
+                    ndr::Conformant<ndr::Items<ndr::ArrayRef<i32>>>,
+                >(&self.refs, e)
+                    .at("refs")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let n = i32::get(d).at("n")?;
+                let refs = ndr::get_top::<
+                    ndr::Conformant<ndr::Items<ndr::ArrayRef<i32>>>,
+                >(d)
+                    .at("refs")?;
+                let refs_max = d.max_count();
+                d.expect_count("n", n as u64, refs_max).at("refs")?;
+                Ok(Self { refs })
+            }
+        }
+
+        /// Response of `RefArray`, opnum 11.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct RefArrayResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for RefArrayResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
             }
         }
 

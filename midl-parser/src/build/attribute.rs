@@ -10,7 +10,7 @@ use crate::source::Span;
 
 impl Builder<'_> {
     /// The attributes of one bracket group, added to `attrs`.
-    pub(super) fn attributes(&mut self, pair: Pair<'_>, attrs: &mut Vec<Attribute>) {
+    pub(crate) fn attributes(&mut self, pair: Pair<'_>, attrs: &mut Vec<Attribute>) {
         for attribute in pair.into_inner().filter(|part| part.as_rule() == Rule::attribute) {
             let span = self.span(&attribute);
             let Some(inner) = attribute.into_inner().next() else { continue };

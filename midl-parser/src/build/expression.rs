@@ -114,6 +114,12 @@ impl Builder<'_> {
             Rule::strings => ExprKind::Str(self.strings(pair, true)),
             Rule::character => self.character(pair.as_str(), span),
             Rule::variable => ExprKind::Name(pair.as_str().to_owned()),
+            Rule::size_of if pair.clone().into_inner().any(|part| part.as_rule() == Rule::operand) => {
+                match pair.into_inner().find(|part| part.as_rule() == Rule::operand) {
+                    Some(operand) => ExprKind::SizeOfExpr(Box::new(self.operand(operand))),
+                    None => ExprKind::Int(0, false),
+                }
+            }
             Rule::size_of => {
                 let (ty, derivs) = self.type_name(pair, span);
                 ExprKind::SizeOf(Box::new(ty), derivs)
@@ -164,6 +170,10 @@ impl Builder<'_> {
         let mut chars = value.chars();
         match (chars.next(), chars.next()) {
             (Some(only), None) => ExprKind::Char(u32::from(only)),
+            // Several octets in one literal: the first is the highest, as in Microsoft's compilers.
+            (Some(_), Some(_)) if value.len() <= 4 && value.is_ascii() && !text.starts_with('L') => {
+                ExprKind::Char(value.bytes().fold(0, |code, b| code << 8 | u32::from(b)))
+            }
             _ => {
                 let message = "a character literal holds one character";
                 self.error("bad-character", message, span, "");
@@ -213,9 +223,11 @@ impl Chain {
 /// How many operators there are, all levels together; stops counting beyond `limit`.
 fn operators(pair: &Pair<'_>, limit: usize) -> usize {
     let flat = pair.clone().into_inner().flatten();
-    flat.filter(|part| matches!(part.as_rule(), Rule::infix | Rule::unary | Rule::cast | Rule::member | Rule::question))
-        .take(limit + 1)
-        .count()
+    flat.filter(|part| {
+        matches!(part.as_rule(), Rule::infix | Rule::unary | Rule::cast | Rule::member | Rule::question | Rule::size_of)
+    })
+    .take(limit + 1)
+    .count()
 }
 
 fn precedence(operator: BinaryOp) -> u8 {

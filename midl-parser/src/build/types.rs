@@ -283,15 +283,17 @@ impl Builder<'_> {
         let span = self.span(&pair);
         let doc = self.doc(&pair);
         let mut name = self.no_name(span);
+        let mut attrs = Vec::new();
         let mut value = None;
         for part in pair.into_inner() {
             match part.as_rule() {
+                Rule::attr_list => self.attributes(part, &mut attrs),
                 Rule::name => name = self.ident(&part),
                 Rule::expr => value = Some(self.expr(part)),
                 _ => {}
             }
         }
-        Enumerator { name, value, doc }
+        Enumerator { name, attrs, value, doc }
     }
 }
 

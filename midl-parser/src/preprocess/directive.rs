@@ -6,9 +6,10 @@ use std::rc::Rc;
 use super::condition;
 use super::{Conditional, Macro, Preprocessor, is_ident};
 use crate::decode::decode;
-use crate::diag::Diagnostic;
+use crate::diag::{Diagnostic, Severity};
 use crate::doc;
 use crate::loader::LoadError;
+use crate::session::is_header;
 use crate::source::{Reason, Span};
 use crate::token::{Symbol, Token, TokenKind, sym};
 
@@ -41,7 +42,8 @@ impl Preprocessor<'_> {
                     sym::IFDEF | sym::IFNDEF => {
                         let word = if name.text == sym::IFDEF { "#ifdef" } else { "#ifndef" };
                         let target = self.macro_name(word, place);
-                        let defined = target.is_some_and(|t| self.macros.contains_key(&t.text));
+                        let defined =
+                            target.is_some_and(|t| self.macros.contains_key(&t.text) || t.text == sym::HAS_INCLUDE);
                         self.end_of_line(word);
                         self.begin_conditional(place, defined == (name.text == sym::IFDEF));
                     }
@@ -120,6 +122,10 @@ impl Preprocessor<'_> {
         let place = here.map_or(Span::builtin(), |file| Span::new(file, 0, 0));
         let Some(name) = self.macro_name("#define", place) else { return };
         let mut tokens = self.line_tokens();
+        if name.text == sym::INTERFACE && is_header(self.cx.sources.path(name.span.file)) {
+            // For C it is `struct`; here it keeps its own meaning.
+            return;
+        }
         let mut variadic = false;
         let mut params = None;
         // Only a parenthesis that touches the name begins parameters.
@@ -211,7 +217,7 @@ impl Preprocessor<'_> {
         let Some(file) = self.files.last_mut() else { return };
         let (text, span) = file.lexer.rest_of_line();
         let text = if text.is_empty() { "no reason given".to_owned() } else { text };
-        let diagnostic = if name.text == sym::ERROR {
+        let diagnostic = if name.text == sym::ERROR && !is_header(self.cx.sources.path(place.file)) {
             Diagnostic::error("error-directive", text)
         } else {
             Diagnostic::warning("warning-directive", text)
@@ -225,6 +231,12 @@ impl Preprocessor<'_> {
         let mut end = place.at_end();
         while let Some(token) = line.next() {
             end = token.span.at_end();
+            if token.text == sym::HAS_INCLUDE && !self.macros.contains_key(&token.text) {
+                let Some(found) = self.has_include(token.span, &mut line) else { return false };
+                let text = self.cx.interner.intern(if found { "1" } else { "0" });
+                tokens.push(Token { kind: TokenKind::Number, text, ..token });
+                continue;
+            }
             if token.text != sym::DEFINED {
                 tokens.push(token);
                 continue;
@@ -239,7 +251,8 @@ impl Preprocessor<'_> {
                 self.bad_condition(end, "`)` was expected".to_owned());
                 return false;
             }
-            let value = if self.macros.contains_key(&name.text) { "1" } else { "0" };
+            let known = self.macros.contains_key(&name.text) || name.text == sym::HAS_INCLUDE;
+            let value = if known { "1" } else { "0" };
             let text = self.cx.interner.intern(value);
             tokens.push(Token { kind: TokenKind::Number, text, ..token });
         }
@@ -251,6 +264,31 @@ impl Preprocessor<'_> {
                 false
             }
         }
+    }
+
+    /// `__has_include("name")` and `__has_include(<name>)`.
+    fn has_include(&mut self, place: Span, line: &mut std::iter::Peekable<std::vec::IntoIter<Token>>) -> Option<bool> {
+        let opened = line.next_if(|t| t.text == sym::LPAREN).is_some();
+        let mut name = String::new();
+        let mut depth = 0usize;
+        while let Some(token) = line.next_if(|t| depth > 0 || t.text != sym::RPAREN) {
+            match token.text {
+                sym::LPAREN => depth += 1,
+                sym::RPAREN => depth -= 1,
+                _ => {}
+            }
+            name.push_str(self.cx.interner.get(token.text));
+        }
+        let closed = line.next_if(|t| t.text == sym::RPAREN).is_some();
+        let quoted = name.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        let inner = quoted.or_else(|| name.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')));
+        let Some(inner) = inner.filter(|_| opened && closed) else {
+            let message = "`__has_include` needs `(\"name\")` or `(<name>)`".to_owned();
+            self.bad_condition(place, message);
+            return None;
+        };
+        let from = quoted.map(|_| self.cx.sources.path(place.file).to_path_buf());
+        Some(self.cx.loader.resolve(inner, from.as_deref()).is_ok())
     }
 
     fn bad_condition(&mut self, span: Span, message: String) {
@@ -405,8 +443,13 @@ impl Preprocessor<'_> {
             Ok(None) => {}
             Ok(Some((path, identity, bytes))) => self.enter_file(path, identity, bytes, place),
             Err(error) => {
+                let mut diagnostic = load_error(&error, "include", name, place);
+                if is_header(self.cx.sources.path(place.file)) {
+                    // Headers of C include others for what MIDL has no use for.
+                    diagnostic.severity = Severity::Warning;
+                }
                 self.cx.missing.push((name.to_owned(), place));
-                self.error(load_error(&error, "include", name, place));
+                self.error(diagnostic);
             }
         }
     }

@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::{Macro, Pending, Preprocessor, is_ident};
 use crate::diag::Diagnostic;
 use crate::lexer::Lexer;
+use crate::session::is_header;
 use crate::source::{FileId, Span};
 use crate::token::{Symbol, Token, TokenKind, sym};
 
@@ -162,6 +163,11 @@ impl Preprocessor<'_> {
         if definition.variadic && args.len() + 1 == count {
             args.push(Vec::new());
         }
+        if args.len() != count && is_header(self.cx.sources.path(definition.span.file)) {
+            // A header of C defines `min` and the like, and IDL files use the names for methods.
+            self.give_back(name, args, close);
+            return None;
+        }
         if args.len() != count {
             let macro_name = self.cx.interner.get(definition.name);
             let message = format!(
@@ -177,6 +183,21 @@ impl Preprocessor<'_> {
             args.resize(count, Vec::new());
         }
         Some(Call { args, close })
+    }
+
+    /// Puts arguments that are none back, parentheses and commas included.
+    fn give_back(&mut self, name: Token, args: Vec<Vec<Token>>, close: Span) {
+        let mark = |text, span| Token { kind: TokenKind::Punct, text, span, doc: None, line_start: false, ..name };
+        let mut tokens = vec![mark(sym::LPAREN, name.span.at_end())];
+        for (index, arg) in args.into_iter().enumerate() {
+            if index > 0 {
+                let here = tokens.last().map_or(close, |token| token.span).at_end();
+                tokens.push(mark(sym::COMMA, here));
+            }
+            tokens.extend(arg);
+        }
+        tokens.push(mark(sym::RPAREN, close));
+        self.pending.push(Pending { tokens, next: 0, of: None });
     }
 
     fn unterminated_call(&mut self, name: Token, definition: &Macro) {

@@ -260,6 +260,7 @@ pub(crate) fn expr(e: &Expr) -> String {
         ExprKind::Ternary(c, a, b) => format!("(if {} {} {})", expr(c), expr(a), expr(b)),
         ExprKind::Cast(t, d, x) => format!("(cast {}{} {})", derivs(d), ty(t), expr(x)),
         ExprKind::SizeOf(t, d) => format!("(sizeof {}{})", derivs(d), ty(t)),
+        ExprKind::SizeOfExpr(x) => format!("(sizeof {})", expr(x)),
         ExprKind::Member(x, name) => format!("({} . {})", expr(x), name.name),
     }
 }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::{Random, Reflect, Value};
 use crate::{
-    Boxed, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Enum16, Fixed, FixedStr, Full, Guid,
-    Int3264, Items, NString, Narrow, Octets, Ref, Sequence, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
+    ArrayRef, Boxed, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Dimension, Dimensions, Enum16,
+    Extent, Fixed, FixedStr, Full, FullScalar, Grid, Guid, Int3264, Items, NString, Narrow, Octets, Ref, Row, Rows,
+    Sequence, Shifted, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
 };
 
 macro_rules! numbers {
@@ -126,6 +127,85 @@ where
     }
 }
 
+impl<C: Reflect> Reflect for ArrayRef<C> {
+    fn reflect(value: &C::Value) -> Value {
+        C::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> C::Value {
+        random.inside(C::random)
+    }
+}
+
+impl<C> Reflect for FullScalar<C>
+where
+    C: Reflect,
+    C::Value: Clone + Send + Sync + 'static,
+{
+    fn reflect(value: &Self::Value) -> Value {
+        Unique::<C>::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> Self::Value {
+        Unique::<C>::random(random)
+    }
+}
+
+/// Dimensions whose elements can be shown and invented.
+pub trait ReflectDimensions: Dimensions {
+    /// The elements without their type.
+    fn reflect(value: &Self::Value) -> Value;
+
+    /// Some elements, as many as the lengths say.
+    fn random(lengths: &[usize], random: &mut Random) -> Self::Value;
+}
+
+impl<K: Dimension, D: ReflectDimensions> ReflectDimensions for Rows<K, D> {
+    fn reflect(value: &Self::Value) -> Value {
+        Value::Array(value.iter().map(D::reflect).collect())
+    }
+
+    fn random(lengths: &[usize], random: &mut Random) -> Self::Value {
+        let Some((&length, inner)) = lengths.split_first() else { return Vec::new() };
+        (0..length).map(|_| D::random(inner, random)).collect()
+    }
+}
+
+impl<K: Dimension, S: ReflectSequence> ReflectDimensions for Row<K, S> {
+    fn reflect(value: &S::Value) -> Value {
+        S::reflect(value)
+    }
+
+    fn random(lengths: &[usize], random: &mut Random) -> S::Value {
+        let length = lengths.first().copied().unwrap_or_default();
+        for _ in 0..100 {
+            let value = S::random(random);
+            if S::len(&value) == length {
+                return value;
+            }
+        }
+        S::Value::default()
+    }
+}
+
+impl<D: ReflectDimensions> Reflect for Grid<D> {
+    fn reflect(value: &D::Value) -> Value {
+        D::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> D::Value {
+        let mut lengths = Vec::new();
+        D::extents(&mut |extent| {
+            lengths.push(match extent {
+                Extent::Exact(count) => usize::try_from(count).unwrap_or_default(),
+                Extent::Actual(count) => random.below(count.min(3) + 1) as usize,
+                Extent::Max | Extent::MaxActual => random.below(4) as usize,
+            });
+        });
+        D::random(&lengths, random)
+    }
+}
+
 impl<C: Reflect> Reflect for Boxed<C> {
     fn reflect(value: &Self::Value) -> Value {
         C::reflect(value)
@@ -153,6 +233,16 @@ impl<C: Reflect> ReflectSequence for Items<C> {
     fn random(random: &mut Random) -> Self::Value {
         let len = random.count();
         random.inside(|random| (0..len).map(|_| C::random(random)).collect())
+    }
+}
+
+impl<S: ReflectSequence> ReflectSequence for Shifted<S> {
+    fn reflect(value: &S::Value) -> Value {
+        S::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> S::Value {
+        S::random(random)
     }
 }
 

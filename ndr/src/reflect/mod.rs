@@ -3,6 +3,7 @@
 //! Generated code has a `REFLECTION` for each interface: with it one can decode, show, compare and
 //! invent the requests and responses of every operation without naming a type.
 
+mod automation;
 mod codecs;
 mod random;
 mod value;
@@ -11,7 +12,7 @@ use std::{any::Any, fmt::Debug};
 
 use crate::{Codec, DecodeError, Decoder, EncodeError, Encoder, Encoding, Interface, Message};
 
-pub use codecs::{ReflectCharacters, ReflectSequence};
+pub use codecs::{ReflectCharacters, ReflectDimensions, ReflectSequence};
 pub use random::Random;
 pub use value::Value;
 

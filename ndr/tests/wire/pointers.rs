@@ -267,3 +267,23 @@ fn the_maximum_count_is_that_of_the_outer_array() {
     get_top::<Conformant<Items<Unique<WideStr>>>>(&mut d).unwrap();
     assert_eq!(d.max_count(), 2);
 }
+
+#[test]
+fn the_capacity_of_an_alias_does_not_reach_the_next_array() {
+    type Array = Conformant<Octets>;
+    let shared = Some(Arc::new(Bytes::from_static(b"ab")));
+    for encoding in [NDR, NDR64] {
+        let mut e = Encoder::new(encoding);
+        for value in [&shared, &shared] {
+            e.set_capacity(4_u64);
+            put_top::<Full<Array>>(value, &mut e).unwrap();
+        }
+        put_top::<Array>(&Bytes::from_static(b"xyz"), &mut e).unwrap();
+        let expected = if encoding == NDR {
+            "00000200 04000000 6162 0000 00000200 03000000 78797a"
+        } else {
+            "0000020000000000 0400000000000000 6162 0000 00000000 0000020000000000 0300000000000000 78797a"
+        };
+        assert_eq!(e.into_bytes(), octets(expected), "{encoding:?}");
+    }
+}

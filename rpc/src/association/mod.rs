@@ -24,20 +24,6 @@ pub use server::{
 
 use crate::pdu::PduType;
 
-/// Statuses of faults that the association itself sends ([MS-RPCE] 3.3.3.5, C706 appendix E).
-pub mod status {
-    use msrpc_ndr::Fault;
-
-    /// `nca_proto_error`: PDUs that contradict each other or their order (3.3.3.5.7).
-    pub const PROTOCOL_ERROR: Fault = Fault::new(0x1c01_000b, true);
-    /// `nca_server_too_busy`: too many calls at a time.
-    pub const SERVER_TOO_BUSY: Fault = Fault::new(0x1c01_0014, true);
-    /// `nca_unsupported_type`: a data representation that nobody uses any more.
-    pub const UNSUPPORTED_TYPE: Fault = Fault::new(0x1c01_0017, true);
-    /// `RPC_S_SEC_PKG_ERROR`: a PDU's protection does not verify, or a security leg failed.
-    pub const SECURITY_PACKAGE: Fault = Fault::new(1825, true);
-}
-
 /// PDUs that contradict each other. The peer is at fault.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -51,6 +37,9 @@ pub enum SequenceError {
     /// A call that is already in progress.
     #[error("call {0} is already in progress")]
     DuplicateCall(u32),
+    /// A call whose number is smaller than that of the call before ([MS-RPCE] 3.3.3.5.2).
+    #[error("call {0} comes behind call {1}")]
+    CallIdDecreases(u32, u32),
     /// A second call at a time, though multiplexing was not negotiated.
     #[error("call {0} comes before the response to the previous one")]
     NotMultiplexed(u32),

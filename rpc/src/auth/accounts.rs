@@ -1,6 +1,6 @@
 //! The accounts of a server.
 
-use std::fmt;
+use std::{collections::HashMap, fmt};
 
 use md4::{Digest, Md4};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
@@ -79,6 +79,94 @@ pub trait AccountStore: Send + Sync {
     ///
     /// [`AuthError::Accounts`] if the store cannot be asked.
     fn lookup(&self, user: &str, domain: &str) -> Result<Option<Account>, AuthError>;
+}
+
+/// Accounts in memory.
+///
+/// ```
+/// use msrpc::auth::Accounts;
+///
+/// let accounts = Accounts::default().with_password("root", "Passw0rd").with_password(r"EXAMPLE\backup", "secret");
+/// assert_eq!(accounts.len(), 2);
+/// ```
+#[derive(Clone, Default)]
+pub struct Accounts {
+    by_name: HashMap<Key, Account>,
+}
+
+/// A name and a domain, both in upper case.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    name: String,
+    domain: Option<String>,
+}
+
+impl Key {
+    fn new(name: &str, domain: Option<&str>) -> Self {
+        Self { name: upper_case(name), domain: domain.map(upper_case) }
+    }
+
+    fn of(account: &Account) -> Self {
+        Self::new(&account.name, account.domain.as_deref())
+    }
+}
+
+impl Accounts {
+    /// Adds an account with a password; an older one of the same name is replaced. `DOMAIN\name`
+    /// stands for that domain only, `name` for every domain that a peer may write.
+    pub fn with_password(mut self, name: &str, password: &str) -> Self {
+        let (domain, name) = match name.split_once('\\') {
+            Some((domain, name)) => (Some(domain), name),
+            None => (None, name),
+        };
+        self.insert(Account {
+            name: name.to_owned(),
+            domain: domain.map(str::to_owned),
+            nt_hash: NtHash::of_password(password),
+            disabled: false,
+            sids: Vec::new(),
+        });
+        self
+    }
+
+    /// Adds an account; an older one of the same name is replaced.
+    pub fn insert(&mut self, account: Account) {
+        self.by_name.insert(Key::of(&account), account);
+    }
+
+    /// Whether there is an account of the same name and domain.
+    pub(super) fn contains(&self, account: &Account) -> bool {
+        self.by_name.contains_key(&Key::of(account))
+    }
+
+    /// How many accounts there are.
+    pub fn len(&self) -> usize {
+        self.by_name.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+}
+
+impl AccountStore for Accounts {
+    fn lookup(&self, user: &str, domain: &str) -> Result<Option<Account>, AuthError> {
+        // user@domain, the domain field empty: how a principal name travels.
+        let (user, domain) = match user.rsplit_once('@') {
+            Some((name, realm)) if domain.is_empty() => (name, realm),
+            _ => (user, domain),
+        };
+        let of_domain = self.by_name.get(&Key::new(user, Some(domain)));
+        let of_any = self.by_name.get(&Key::new(user, None));
+        Ok(of_domain.or(of_any).cloned())
+    }
+}
+
+impl fmt::Debug for Accounts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Accounts").field("len", &self.len()).finish()
+    }
 }
 
 /// The upper case of a name as Windows compares names: character by character, without the special

@@ -1,7 +1,6 @@
 //! Accounts in a text file.
 
 use std::{
-    collections::{HashMap, HashSet},
     fmt,
     path::{Path, PathBuf},
 };
@@ -10,7 +9,7 @@ use zeroize::Zeroizing;
 
 use super::{
     AuthError,
-    accounts::{Account, AccountStore, NtHash, upper_case},
+    accounts::{Account, AccountStore, Accounts, NtHash},
 };
 
 /// Accounts from a file in UTF-8, one to a line:
@@ -33,21 +32,8 @@ use super::{
 ///
 /// The file is read once. Passwords are hashed while reading and not kept.
 pub struct CredentialsFile {
-    accounts: HashMap<Key, Account>,
+    accounts: Accounts,
     warnings: Vec<String>,
-}
-
-/// A name and a domain, both in upper case.
-#[derive(PartialEq, Eq, Hash)]
-struct Key {
-    name: String,
-    domain: Option<String>,
-}
-
-impl Key {
-    fn new(name: &str, domain: Option<&str>) -> Self {
-        Self { name: upper_case(name), domain: domain.map(upper_case) }
-    }
 }
 
 impl CredentialsFile {
@@ -73,23 +59,20 @@ impl CredentialsFile {
     /// Every bad line.
     pub fn parse(content: &[u8]) -> Result<Self, Vec<LineError>> {
         let content = content.strip_prefix(b"\xef\xbb\xbf").unwrap_or(content);
-        let mut accounts = HashMap::new();
-        let mut seen = HashSet::new();
+        let mut accounts = Accounts::default();
         let mut errors = Vec::new();
         for (line, number) in content.split(|&octet| octet == b'\n').zip(1..) {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
-            let entry = match parse_line(line) {
+            let problem = match parse_line(line) {
                 Ok(None) => continue,
-                Ok(Some(account)) if seen.insert(Key::new(&account.name, account.domain.as_deref())) => Ok(account),
-                Ok(Some(_)) => Err(LineProblem::Duplicate),
-                Err(problem) => Err(problem),
-            };
-            match entry {
-                Ok(account) => {
-                    accounts.insert(Key::new(&account.name, account.domain.as_deref()), account);
+                Ok(Some(account)) if accounts.contains(&account) => LineProblem::Duplicate,
+                Ok(Some(account)) => {
+                    accounts.insert(account);
+                    continue;
                 }
-                Err(problem) => errors.push(LineError { line: number, problem }),
-            }
+                Err(problem) => problem,
+            };
+            errors.push(LineError { line: number, problem });
         }
         if errors.is_empty() { Ok(Self { accounts, warnings: Vec::new() }) } else { Err(errors) }
     }
@@ -118,14 +101,7 @@ impl fmt::Debug for CredentialsFile {
 
 impl AccountStore for CredentialsFile {
     fn lookup(&self, user: &str, domain: &str) -> Result<Option<Account>, AuthError> {
-        // user@domain, the domain field empty: how a principal name travels.
-        let (user, domain) = match user.rsplit_once('@') {
-            Some((name, realm)) if domain.is_empty() => (name, realm),
-            _ => (user, domain),
-        };
-        let of_domain = self.accounts.get(&Key::new(user, Some(domain)));
-        let of_any = self.accounts.get(&Key::new(user, None));
-        Ok(of_domain.or(of_any).cloned())
+        self.accounts.lookup(user, domain)
     }
 }
 

@@ -4,7 +4,8 @@
 //!   afterwards.
 //! - [`ntlm`] is NTLM by itself (authentication service 10), [`spnego`] negotiates between mechanisms
 //!   (service 9); what SPNEGO can negotiate is a [`Mechanism`].
-//! - [`AccountStore`] holds the accounts of a server; [`CredentialsFile`] is one in a file.
+//! - [`AccountStore`] holds the accounts of a server: [`CredentialsFile`] in a file, [`Accounts`] in
+//!   memory.
 
 mod accounts;
 mod credentials_file;
@@ -15,7 +16,7 @@ pub mod spnego;
 
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-pub use accounts::{Account, AccountStore, NtHash};
+pub use accounts::{Account, AccountStore, Accounts, NtHash};
 pub use credentials_file::{CredentialsFile, CredentialsFileError, LineError, LineProblem};
 pub use mechanism::{Mechanism, Oid};
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use msrpc_ndr::{AssociationId, Body, Channel, ChannelError, Encoding, Interface, Reply, TransportError};
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{ConnectError, Connection};
@@ -69,11 +70,13 @@ impl Channel for BoundChannel {
     }
 
     async fn call(&self, opnum: u16, request: Body) -> Result<Reply, ChannelError> {
-        let call = self.connection.call(self.context.id, opnum, self.object, request);
+        let operation = self.interface.operation(opnum).map_or("(no such operation)", |operation| operation.name);
+        let span = tracing::debug_span!("call", interface = self.interface.name, operation, opnum);
+        let piped = self.interface.has_pipes(opnum);
+        let call = self.connection.call(self.context.id, opnum, self.object, piped, request).instrument(span);
         let (body, order) = match self.timeout {
             None => call.await?,
             Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
-                let operation = self.interface.operation(opnum).map_or("the call", |operation| operation.name);
                 Err(TransportError::new(format!("{operation} has not been answered within {timeout:?}")).into())
             })?,
         };

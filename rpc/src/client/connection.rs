@@ -18,6 +18,7 @@ use tokio::{
     io::AsyncReadExt,
     sync::{Mutex as AsyncMutex, oneshot},
 };
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::ConnectError;
@@ -148,7 +149,8 @@ impl Connection {
         let handle =
             Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: AsyncMutex::new(()) };
         let connection = Self { handle: Arc::new(handle) };
-        tokio::spawn(drive(shared));
+        let span = tracing::debug_span!("connection", id = ?connection.handle.id);
+        tokio::spawn(drive(shared).instrument(span));
         let outcomes = connection.negotiated(receiver).await?;
         Ok((connection, outcomes))
     }
@@ -203,6 +205,7 @@ impl Connection {
         context: u16,
         opnum: u16,
         object: Option<Uuid>,
+        piped: bool,
         request: Body,
     ) -> Result<Answer, ChannelError> {
         let shared = &self.handle.shared;
@@ -214,6 +217,9 @@ impl Connection {
             let not_bound = |error| TransportError::with_source("the call cannot be made", error);
             let call_id = inner.association.request(context, opnum, object).map_err(not_bound)?;
             inner.calls.insert(call_id, Slot::default());
+            if piped {
+                inner.association.stream(call_id);
+            }
             if let Some(request) = request.take_if(|request| request.is_complete()) {
                 inner.push_all(call_id, request);
             }
@@ -412,11 +418,12 @@ impl Inner {
                 ClientEvent::Response { call_id, order, body } => {
                     self.settle(call_id, Ok((body, order)));
                 }
-                ClientEvent::Fault { call_id, fault, extended_error } => {
+                ClientEvent::Fault { call_id, fault, extended_error, refuses_login } => {
                     if !extended_error.is_empty() {
                         tracing::debug!(call_id, %fault, octets = extended_error.len(), "extended error information");
                     }
-                    self.settle(call_id, Err(ChannelError::Fault(fault)));
+                    let error = if refuses_login { ChannelError::LoginRefused } else { ChannelError::Fault };
+                    self.settle(call_id, Err(error(fault)));
                 }
                 ClientEvent::Shutdown => tracing::debug!("the server shuts down"),
             }

@@ -6,7 +6,7 @@ use msrpc_ndr::TransportError;
 
 use crate::{
     association::ClientError,
-    binding::Protocol,
+    binding::{Protocol, StringBinding},
     epm::MapError,
     pdu::{NakReason, RejectReason},
     transport::tcp::TcpError,
@@ -44,16 +44,18 @@ pub enum ConnectError {
         error: Box<MapError>,
     },
     /// The binding names no endpoint, and there is no mapper to ask for one.
-    #[error("the binding names no endpoint, and there is nobody to ask for one")]
-    NoEndpoint,
+    #[error(
+        "{0} names no endpoint, and nobody can be asked for one: write it in brackets, as in ncacn_np:HOST[\\pipe\\NAME] or ncalrpc:[/PATH]"
+    )]
+    NoEndpoint(StringBinding),
     /// The endpoint is no port.
-    #[error("{0:?} is no TCP port")]
+    #[error("{0:?} is no TCP port: write a number, or leave it out to ask the endpoint mapper")]
     BadEndpoint(String),
     /// The protocol cannot be spoken.
-    #[error("there is no client for {0}")]
+    #[error("there is no client for {0}: use ncacn_ip_tcp, ncalrpc, or ncacn_np with the feature `smb`")]
     Protocol(Protocol),
     /// The binding asks for protection, but there are no credentials.
-    #[error("the binding asks for authentication, but there are no credentials")]
+    #[error("the binding asks for authentication, but there are no credentials: give some, or take the level out")]
     NoCredentials,
     /// The server refuses the credentials, or has no such provider.
     #[error("{0}: check user, password and domain, and whether the server knows the security provider")]
@@ -73,13 +75,16 @@ pub enum ConnectError {
         reason: RejectReason,
     },
     /// The server refuses the bind, or does not speak RPC.
-    #[error(transparent)]
+    #[error("{0}: is that the right port?")]
     Association(ClientError),
+    /// The server closes the connection instead of answering the bind.
+    #[error("the connection ended before the bind was answered ({0}): is that the right port?")]
+    Closed(TransportError),
     /// The connection broke.
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// The server accepts the connection and then says nothing.
-    #[error("the server does not answer the bind within {0:?}")]
+    #[error("the server accepts the connection and does not answer the bind within {0:?}: is that the right port?")]
     BindTimeout(Duration),
 }
 

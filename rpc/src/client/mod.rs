@@ -1,4 +1,17 @@
 //! Clients: connections, and the channels that generated clients call through.
+//!
+//! ```no_run
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! use msrpc::client::ClientBuilder;
+//! use msrpc_protocols::mgmt::mgmt;
+//!
+//! // The port is what the endpoint mapper says; `seal` is privacy by SPNEGO and NTLM.
+//! let builder = ClientBuilder::to("ncacn_ip_tcp:node1[seal]")?.credentials(r"EXAMPLE\admin", "secret");
+//! let client = mgmt::Client::new(builder.connect(&mgmt::INTERFACE).await?);
+//! client.rpc_mgmt_is_server_listening().await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod channel;
 mod connection;
@@ -15,8 +28,12 @@ pub use error::ConnectError;
 
 use crate::{
     association::{ClientConfig, ClientSecurity, Proposal},
-    auth::SecurityContext,
-    binding::{Protocol, StringBinding},
+    auth::{
+        SecurityContext,
+        ntlm::{NtlmClient, NtlmCredentials},
+        spnego::SpnegoClient,
+    },
+    binding::{BindingError, Protocol, StringBinding},
     transport::{Stream, tcp},
 };
 
@@ -62,6 +79,31 @@ impl ClientBuilder {
             connect_timeout: Duration::from_secs(10),
             call_timeout: None,
         }
+    }
+
+    /// A client of the server that a string binding names, as text.
+    ///
+    /// # Errors
+    ///
+    /// If the text is no binding.
+    pub fn to(binding: &str) -> Result<Self, BindingError> {
+        Ok(Self::new(binding.parse()?))
+    }
+
+    /// Authenticates with an account, `DOMAIN\name` or `name`, and its password: by SPNEGO and NTLM, or
+    /// by NTLM alone if the string binding has `ntlm`. The level is that of the string binding, or
+    /// privacy.
+    pub fn credentials(self, account: &str, password: &str) -> Self {
+        self.ntlm(NtlmCredentials::of_account(account, password))
+    }
+
+    /// Authenticates with credentials of NTLM, as [`credentials`](Self::credentials) does.
+    pub fn ntlm(self, credentials: NtlmCredentials) -> Self {
+        let raw = self.binding.has("ntlm");
+        self.authenticate(move |level| {
+            let ntlm = NtlmClient::new(credentials.clone(), level);
+            if raw { Box::new(ntlm) } else { Box::new(SpnegoClient::new(vec![Box::new(ntlm)])) }
+        })
     }
 
     /// Authenticates with a provider. The level is that of the string binding, or privacy.
@@ -119,7 +161,7 @@ impl ClientBuilder {
             }
             #[cfg(unix)]
             Protocol::Local => {
-                let endpoint = self.binding.endpoint.as_deref().ok_or(ConnectError::NoEndpoint)?;
+                let endpoint = self.endpoint_of(interface, "ncalrpc")?;
                 let stream = crate::transport::local::connect(endpoint)
                     .await
                     .map_err(|error| ConnectError::Local { endpoint: endpoint.to_owned(), error })?;
@@ -127,13 +169,21 @@ impl ClientBuilder {
             }
             #[cfg(feature = "smb")]
             Protocol::NamedPipe => {
-                let pipe = self.binding.endpoint.as_deref().ok_or(ConnectError::NoEndpoint)?;
+                let pipe = self.endpoint_of(interface, "ncacn_np")?;
                 let options = self.smb_options()?;
                 let stream = crate::transport::smb::open(host, pipe, &options, self.initiator.as_deref()).await?;
                 self.bind(stream, interface).await
             }
             ref other => Err(ConnectError::Protocol(other.clone())),
         }
+    }
+
+    /// The endpoint that the binding names, or else the interface's IDL.
+    fn endpoint_of<'a>(&'a self, interface: &'a Interface, protocol: &'static str) -> Result<&'a str, ConnectError> {
+        let well_known =
+            || interface.endpoints.iter().find(|(known, _)| *known == protocol).map(|(_, endpoint)| *endpoint);
+        let named = self.binding.endpoint.as_deref().or_else(well_known);
+        named.ok_or_else(|| ConnectError::NoEndpoint(self.binding.clone()))
     }
 
     /// How the binding wants SMB: on another port (`smb_port=4450`), encrypted (`smb_encrypt`).
@@ -164,7 +214,12 @@ impl ClientBuilder {
         }
         let binding = async {
             let (connection, outcomes) =
-                Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security).await?;
+                Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)
+                    .await
+                    .map_err(|error| match error {
+                        ConnectError::Transport(error) => ConnectError::Closed(error),
+                        error => error,
+                    })?;
             connection.channel_of(interface, outcomes, self.binding.object, self.call_timeout)
         };
         match tokio::time::timeout(self.connect_timeout, binding).await {

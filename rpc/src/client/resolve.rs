@@ -30,7 +30,7 @@ impl ClientBuilder {
                 error: Box::new(error),
             })?,
         };
-        let mut last = ConnectError::NoEndpoint;
+        let mut last = ConnectError::NoEndpoint(self.binding.clone());
         for port in ports {
             match tcp::connect(host, port, self.connect_timeout).await {
                 Ok(stream) => return self.bind(stream, interface).await,

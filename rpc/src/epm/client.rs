@@ -9,7 +9,7 @@ use msrpc_protocols::epm::{
 };
 use uuid::Uuid;
 
-use super::{Address, Endpoint, Inquiry, NO_MORE_ENTRIES, PORT, Tower, TowerError};
+use super::{Address, Endpoint, Inquiry, PORT, Tower, TowerError};
 use crate::{
     binding::{Protocol, StringBinding},
     client::{BoundChannel, ClientBuilder, ConnectError},
@@ -116,7 +116,7 @@ impl<C: Channel> Mapper<C> {
         let mut towers: Vec<Tower> = Vec::new();
         let mut handle = None;
         loop {
-            let object = Some(Arc::new(object.unwrap_or_default()));
+            let object = Some(object.unwrap_or_default());
             let answer = self.client.ept_map(object, Some(Arc::clone(&question)), handle.take(), PAGE).await;
             let page = page(answer)?;
             let found = page.i_towers.iter().flatten().filter_map(|tower| read_tower(tower));
@@ -150,14 +150,7 @@ impl<C: Channel> Mapper<C> {
         loop {
             let answer = self
                 .client
-                .ept_lookup(
-                    inquiry.to_wire(),
-                    inquiry.object.map(Arc::new),
-                    interface.clone(),
-                    option.to_wire(),
-                    handle.take(),
-                    PAGE,
-                )
+                .ept_lookup(inquiry.to_wire(), inquiry.object, interface.clone(), option.to_wire(), handle.take(), PAGE)
                 .await;
             let page = page(answer)?;
             entries.extend(page.entries.iter().filter_map(read_entry));
@@ -187,18 +180,12 @@ impl<C: Channel> Mapper<C> {
     }
 }
 
-/// A page of a search. The status that says that there is nothing more is none to fail with: Samba
-/// has it beside the last entries.
+/// A page of a search; the status that says that there is nothing more is none to fail with.
 fn page<R>(answer: Result<R, CallError<R, Win32Error>>) -> Result<R, MapError> {
-    Err(MapError::Call(Box::new(match answer {
-        Ok(page) => return Ok(page),
-        Err(CallError::Status { status: NO_MORE_ENTRIES, out }) => return Ok(*out),
-        Err(CallError::Status { status, .. }) => return Err(MapError::Status(status)),
-        Err(CallError::Fault(fault)) => CallError::Fault(fault),
-        Err(CallError::Transport(error)) => CallError::Transport(error),
-        Err(CallError::Encode(error)) => CallError::Encode(error),
-        Err(CallError::Decode(error)) => CallError::Decode(error),
-    })))
+    answer.map_err(|error| match error {
+        CallError::Status { status, .. } => MapError::Status(status),
+        error => MapError::Call(Box::new(error.map_out(|_| ()))),
+    })
 }
 
 fn read_tower(tower: &TwrT) -> Option<Tower> {

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use msrpc_ndr::{Bytes, Call, Caller, Failure, Fault, Handle, HandleChange, NString, Outcome, Win32Error};
+use msrpc_ndr::{Bytes, Call, Caller, Fault, Handle, HandleChange, NString, Outcome, Win32Error};
 use msrpc_protocols::epm::{
     EptEntryT, RpcIfId, TwrT,
     ept::{self, EptLookup, EptMap},
@@ -108,14 +108,10 @@ struct Page {
 impl Page {
     /// The answer to the client. The status says that there is nothing more only where there is
     /// nothing at all ([MS-RPCE] 2.2.1.2.4); Samba says so with the last entries already.
-    fn conclude<R>(
-        self,
-        results: impl FnOnce(HandleChange<Search>, Vec<Arc<Endpoint>>) -> R,
-    ) -> Outcome<R, Win32Error> {
+    fn conclude<R>(self, results: impl FnOnce(HandleChange<Search>, Vec<Arc<Endpoint>>, Win32Error) -> R) -> R {
         let Self { found, change } = self;
-        let end = found.is_empty();
-        let results = results(change, found);
-        if end { Err(Failure::with(NO_MORE_ENTRIES, results)) } else { Ok(results) }
+        let status = if found.is_empty() { NO_MORE_ENTRIES } else { Win32Error(0) };
+        results(change, found, status)
     }
 }
 
@@ -158,7 +154,7 @@ impl ept::Server for EndpointMapper {
         &self,
         _call: &Call,
         inquiry_type: u32,
-        object: Option<Arc<Uuid>>,
+        object: Option<Uuid>,
         ifid: Option<Arc<RpcIfId>>,
         vers_option: u32,
         entry_handle: Option<&Handle<Search>>,
@@ -169,20 +165,21 @@ impl ept::Server for EndpointMapper {
         }
         let start = || {
             let interface = ifid.map(|id| SyntaxId { uuid: id.uuid, version: (id.vers_major, id.vers_minor) });
-            Inquiry::from_wire(inquiry_type, object.map(|object| *object), interface, vers_option)
+            Inquiry::from_wire(inquiry_type, object, interface, vers_option)
                 .map(Query::Lookup)
                 .ok_or(Win32Error::ERROR_INVALID_PARAMETER)
         };
-        self.search(entry_handle, start, max_ents)?.conclude(|entry_handle, found| EptLookup {
+        Ok(self.search(entry_handle, start, max_ents)?.conclude(|entry_handle, found, status| EptLookup {
             entry_handle,
             entries: found.iter().filter_map(|endpoint| write(endpoint)).collect(),
-        })
+            status,
+        }))
     }
 
     async fn ept_map(
         &self,
         call: &Call,
-        obj: Option<Arc<Uuid>>,
+        obj: Option<Uuid>,
         map_tower: Option<Arc<TwrT>>,
         entry_handle: Option<&Handle<Search>>,
         max_towers: u32,
@@ -196,12 +193,13 @@ impl ept::Server for EndpointMapper {
                 tracing::debug!(%error, caller = ?call.caller(), "ept_map");
                 INVALID_ENTRY
             })?;
-            Ok(Query::Map { tower, object: obj.map_or(Uuid::nil(), |object| *object) })
+            Ok(Query::Map { tower, object: obj.unwrap_or_default() })
         };
-        self.search(entry_handle, start, max_towers)?.conclude(|entry_handle, found| EptMap {
+        Ok(self.search(entry_handle, start, max_towers)?.conclude(|entry_handle, found, status| EptMap {
             entry_handle,
             i_towers: found.iter().filter_map(|endpoint| write_tower(&endpoint.tower)).map(Some).collect(),
-        })
+            status,
+        }))
     }
 
     async fn ept_lookup_handle_free(
@@ -220,7 +218,7 @@ impl ept::Server for EndpointMapper {
         &self,
         _call: &Call,
         _object_speced: u32,
-        _object: Option<Arc<Uuid>>,
+        _object: Option<Uuid>,
         _tower: Option<Arc<TwrT>>,
     ) -> Outcome<(), Win32Error> {
         Err(CANT_PERFORM_OP.into())

@@ -148,7 +148,9 @@ pub fn split(pdu: &[u8], max: usize) -> Result<Vec<Vec<u8>>, PduError> {
     let header = Header::parse(pdu)?;
     let (body, verifier) = split_verifier(&header, pdu)?;
     let tail: usize = verifier.as_ref().map_or(0, |v| SEC_TRAILER_LEN + v.token.len());
-    let room = max.saturating_sub(HEADER_LEN + tail);
+    // The verifier stands behind padding.
+    let alignment = if verifier.is_some() { 4 } else { 1 };
+    let room = max.saturating_sub(HEADER_LEN + tail) / alignment * alignment;
     if room == 0 {
         return Err(PduError::TooLong { len: HEADER_LEN + tail });
     }

@@ -22,6 +22,7 @@ use super::ConnectionOptions;
 use crate::{
     association::{
         CallKey, CloseReason, Event, IncomingCall, ServerAssociation, ServerConfig, StepDone, StepJob, TransportInfo,
+        body_pipe,
     },
     transport::Stream,
 };
@@ -205,7 +206,6 @@ impl<S: Stream> Connection<S> {
         );
         let polled = {
             let _entered = span.enter();
-            tracing::trace!(call_id = key.call_id(), octets = request.ready_len(), "request");
             catch_unwind(AssertUnwindSafe(|| {
                 let mut future = service.call(call, request);
                 match future.as_mut().poll(cx) {
@@ -215,11 +215,11 @@ impl<S: Stream> Connection<S> {
             }))
         };
         match polled {
-            Ok(Ok(outcome)) => self.answer(key, outcome),
+            Ok(Ok(outcome)) => self.answer(key, drive(outcome)),
             Ok(Err(future)) => {
                 let mut guard = AnswerGuard { key, done: Some(self.done.clone()) };
                 let running = async move {
-                    let outcome = future.await;
+                    let outcome = drive(future.await);
                     if let Some(done) = guard.done.take() {
                         let _ = done.send(Done::Call(key, outcome));
                     }
@@ -236,7 +236,6 @@ impl<S: Stream> Connection<S> {
     fn answer(&mut self, key: CallKey, outcome: Result<Body, Fault>) {
         match outcome {
             Ok(body) => {
-                tracing::trace!(call_id = key.call_id(), octets = body.ready_len(), "response");
                 if self.association.begin(key) {
                     self.bodies.push((key, body));
                 }
@@ -260,7 +259,7 @@ impl<S: Stream> Connection<S> {
                     Poll::Ready(Some(Ok(chunk))) => association.push(*key, chunk),
                     Poll::Ready(Some(Err(error))) => {
                         tracing::debug!(%error, "a response broke off");
-                        association.fault(*key, Fault::UNSPECIFIED);
+                        association.fault(*key, error.fault().unwrap_or(Fault::UNSPECIFIED));
                         progress = true;
                         return false;
                     }
@@ -284,6 +283,28 @@ impl<S: Stream> Connection<S> {
             let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
         });
     }
+}
+
+/// A response that still grows comes from a method that still runs: a task of its own drives it to
+/// its end, whether the client reads it or not.
+fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
+    let mut body = outcome?;
+    if body.is_complete() {
+        return Ok(body);
+    }
+    let (sender, driven) = body_pipe(OUTPUT);
+    let driving = async move {
+        while let Some(chunk) = body.next().await {
+            match chunk {
+                Ok(chunk) => sender.push(chunk),
+                Err(error) => return sender.fail(error),
+            }
+            poll_fn(|cx| sender.poll_room(cx)).await;
+        }
+        sender.finish();
+    };
+    tokio::spawn(driving.in_current_span());
+    Ok(driven)
 }
 
 /// Answers a call whose implementation panics.

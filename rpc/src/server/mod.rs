@@ -1,19 +1,42 @@
-//! Servers: services, transports, limits, shutdown.
+//! Servers: services, transports, accounts, limits, shutdown.
+//!
+//! ```no_run
+//! # async fn run(clusapi: impl msrpc_ndr::Service, fsrvp: impl msrpc_ndr::Service) -> Result<(), Box<dyn std::error::Error>> {
+//! use std::time::Duration;
+//!
+//! use msrpc::server::Server;
+//!
+//! let server = Server::builder()
+//!     .service(clusapi)
+//!     .service(fsrvp)
+//!     .credentials_file("/etc/example/credentials")?
+//!     .listen("ncacn_ip_tcp:").await?
+//!     .listen("ncacn_np:[\\pipe\\FssagentRpc]").await?
+//!     .listen("ncalrpc:[/run/example/rpc]").await?
+//!     .listen_mapper("[::]:135").await?
+//!     .start()?;
+//! server.stopping().await;
+//! server.shutdown(Duration::from_secs(10)).await;
+//! # Ok(())
+//! # }
+//! ```
 
 mod connection;
 mod discovery;
+mod listen;
+mod logon;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use msrpc_ndr::Service;
 use tokio::{
-    net::ToSocketAddrs,
     sync::{Semaphore, watch},
     task::JoinSet,
 };
 use tracing::Instrument as _;
 
 pub use connection::{ConnectionError, serve_stream};
+pub use listen::ListenError;
 
 use crate::{
     association::{Acceptor, ServerConfig, ServerLimits},
@@ -29,6 +52,7 @@ pub struct ServerBuilder {
     options: ConnectionOptions,
     max_connections: usize,
     discovery: discovery::Discovery,
+    logon: logon::Logon,
 }
 
 /// What concerns each connection of a server, beside its association.
@@ -60,6 +84,7 @@ impl ServerBuilder {
             options: ConnectionOptions::default(),
             max_connections: 16_384,
             discovery: discovery::Discovery::default(),
+            logon: logon::Logon::default(),
         }
     }
 
@@ -105,35 +130,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Listens on a TCP address; port 0 lets the system choose.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the address is in use or not allowed.
-    pub async fn listen_tcp(mut self, address: impl ToSocketAddrs) -> io::Result<Self> {
-        self.listeners.push(Listener::tcp(address).await?);
-        Ok(self)
-    }
-
-    /// Listens on a local socket (`ncalrpc`), which whoever may write to it can use: its directory
-    /// decides.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the path is in use or not allowed.
-    #[cfg(unix)]
-    pub fn listen_local(mut self, path: impl AsRef<std::path::Path>) -> io::Result<Self> {
-        self.listeners.push(Listener::local(path.as_ref())?);
-        Ok(self)
-    }
-
-    /// Listens on a pipe behind Samba (`ncacn_np`).
-    #[cfg(unix)]
-    pub fn listen_pipe(mut self, listener: crate::transport::np::PipeListener) -> Self {
-        self.listeners.push(Listener::Pipe(listener));
-        self
-    }
-
     /// Starts to serve.
     ///
     /// # Errors
@@ -143,6 +139,7 @@ impl ServerBuilder {
         if self.listeners.is_empty() && !self.discovery.listens() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "the server has nothing to listen on"));
         }
+        self.config.acceptors.extend(self.logon.acceptors());
         let (stop, _) = watch::channel(false);
         let discovered = self.discovery.open(&mut self.config, &self.listeners, &stop)?;
         let config = Arc::new(self.config);

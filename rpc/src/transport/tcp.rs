@@ -13,7 +13,7 @@ pub const PROTOCOL: &str = "ncacn_ip_tcp";
 #[derive(Debug, thiserror::Error)]
 pub enum TcpError {
     /// The name has no address.
-    #[error("the host {host:?} cannot be found: {error}")]
+    #[error("the host {host:?} cannot be found: {error}: check its name")]
     Unknown {
         /// The host.
         host: String,
@@ -21,7 +21,7 @@ pub enum TcpError {
         error: io::Error,
     },
     /// Nobody listens, or something is in between.
-    #[error("{host:?} does not accept connections on port {port}: {error}")]
+    #[error("{host:?} does not accept connections on port {port}: {error}: check the port, and that the server runs")]
     Refused {
         /// The host.
         host: String,
@@ -31,7 +31,7 @@ pub enum TcpError {
         error: io::Error,
     },
     /// There is no answer.
-    #[error("{host:?} does not answer on port {port} within {waited:?}")]
+    #[error("{host:?} does not answer on port {port} within {waited:?}: check the host, and what is in between")]
     Silent {
         /// The host.
         host: String,

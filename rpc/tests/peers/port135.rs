@@ -1,46 +1,35 @@
-//! The endpoint mapper's port: one for all tests of this machine.
+//! The endpoint mapper's port, for each test at an address of its own.
 
 use std::{
-    env,
-    fs::File,
-    io::ErrorKind,
-    net::TcpListener,
-    thread,
-    time::{Duration, Instant},
+    io::{self, ErrorKind},
+    net::{Ipv4Addr, TcpListener},
+    process,
+    sync::atomic::{AtomicU8, Ordering},
 };
 
 use super::missing;
 
-/// The right to listen on 127.0.0.1:135 until it is dropped.
-#[derive(Debug)]
-pub struct Port135 {
-    _lock: File,
-}
-
-impl Port135 {
-    /// Waits until no other test has it. `None` if this user may not listen there and peers may be
-    /// skipped.
-    pub fn take() -> Option<Self> {
-        let path = env::temp_dir().join("msrpc-port-135.lock");
-        let lock = File::options().create(true).append(true).open(&path).unwrap();
-        lock.lock().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(20);
-        loop {
-            match TcpListener::bind("127.0.0.1:135") {
-                Ok(_) => return Some(Self { _lock: lock }),
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    missing(
-                        "listening on port 135 is not allowed: run as root, or \
-                             sysctl net.ipv4.ip_unprivileged_port_start=135",
-                    );
-                    return None;
-                }
-                // The last one's daemons may still be ending.
-                Err(error) if error.kind() == ErrorKind::AddrInUse && Instant::now() < deadline => {
-                    thread::sleep(Duration::from_millis(50));
-                }
-                Err(error) => panic!("127.0.0.1:135: {error}: stop the other endpoint mapper first"),
+/// An address of the loopback network at which nobody listens on port 135: the process's number and
+/// a counter are in it. `None` if this user may not listen there and peers may be skipped.
+pub fn free_address() -> Option<Ipv4Addr> {
+    static NEXT: AtomicU8 = AtomicU8::new(0);
+    let [.., third, fourth] = process::id().to_be_bytes();
+    let mut last = io::Error::from(ErrorKind::AddrInUse);
+    for _ in 0..32 {
+        // 127.32.0.0/11 is far from what people use.
+        let second = 32 + NEXT.fetch_add(1, Ordering::Relaxed) % 32;
+        let address = Ipv4Addr::new(127, second, third, fourth);
+        match TcpListener::bind((address, 135)) {
+            Ok(_) => return Some(address),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                missing(
+                    "listening on port 135 is not allowed: run as root, or \
+                         sysctl net.ipv4.ip_unprivileged_port_start=135",
+                );
+                return None;
             }
+            Err(error) => last = error,
         }
     }
+    panic!("port 135 cannot be had, even of an address of its own: {last}")
 }

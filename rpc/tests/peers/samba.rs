@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Ran, port135::Port135, program, run};
+use super::{Ran, port135::free_address, program, run};
 
 /// A folder with a configuration of its own.
 #[derive(Debug)]
@@ -19,14 +19,16 @@ pub struct Home {
 }
 
 impl Home {
-    pub fn new() -> Self {
+    /// For a daemon that listens at an address, or for clients.
+    pub fn new(address: Ipv4Addr) -> Self {
         let folder = tempfile::Builder::new().prefix("msrpc-samba").tempdir().unwrap();
         let root = folder.path().display().to_string();
-        let mut text = "[global]\nworkgroup = PEERS\nnetbios name = PEERSMB\nserver role = standalone server\n\
-                        interfaces = 127.0.0.1/8\nbind interfaces only = yes\ndisable netbios = yes\n\
+        let mut text = format!(
+            "[global]\nworkgroup = PEERS\nnetbios name = PEERSMB\nserver role = standalone server\n\
+                        interfaces = {address}/8\nbind interfaces only = yes\ndisable netbios = yes\n\
                         rpc start on demand helpers = no\nload printers = no\nprinting = bsd\n\
                         printcap name = /dev/null\ndisable spoolss = yes\nlog level = 1\n"
-            .to_owned();
+        );
         for (name, path) in [
             ("private dir", "private"),
             ("lock directory", "lock"),
@@ -52,21 +54,21 @@ impl Home {
     }
 }
 
-/// `samba-dcerpcd`: an endpoint mapper on port 135; srvsvc, samr, winreg and others on ports that it
+/// `samba-dcerpcd`: an endpoint mapper on port 135 of an address of its own; srvsvc, samr, winreg and others on ports that it
 /// chooses.
 #[derive(Debug)]
 pub struct Dcerpcd {
     child: Child,
     home: Home,
-    _port: Port135,
+    pub address: Ipv4Addr,
 }
 
 impl Dcerpcd {
     /// Starts it. `None` if it is not installed and peers may be skipped.
     pub fn start() -> Option<Self> {
         let daemon = program("samba-dcerpcd", "samba")?;
-        let port = Port135::take()?;
-        let home = Home::new();
+        let address = free_address()?;
+        let home = Home::new(address);
         let log = fs::File::create(home.path("out")).unwrap();
         let child = Command::new(daemon)
             .args(["-F", "--libexec-rpcds", "--no-process-group", "--debug-stdout", "-s", &home.conf()])
@@ -76,9 +78,9 @@ impl Dcerpcd {
             .process_group(0)
             .spawn()
             .unwrap();
-        let mut started = Self { child, home, _port: port };
+        let mut started = Self { child, home, address };
         let deadline = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect("127.0.0.1:135").is_err() {
+        while TcpStream::connect((address, 135)).is_err() {
             let ended = started.child.try_wait().unwrap();
             assert!(ended.is_none() && Instant::now() < deadline, "samba-dcerpcd does not start: {}", started.log());
             thread::sleep(Duration::from_millis(50));
@@ -118,7 +120,7 @@ pub struct Client {
 impl Client {
     /// `None` if it is not installed and peers may be skipped.
     pub fn new(name: &str, package: &str) -> Option<Self> {
-        Some(Self { program: program(name, package)?, home: Home::new() })
+        Some(Self { program: program(name, package)?, home: Home::new(Ipv4Addr::LOCALHOST) })
     }
 
     pub fn run(&self, arguments: &[&str]) -> Ran {

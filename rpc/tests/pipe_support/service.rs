@@ -3,25 +3,13 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use msrpc_ndr::{
-    AuthLevel, Body, BoxFuture, Call, Caller, Fault, HandleStrictness, Interface, Level, Operation, Service,
-};
+use msrpc_ndr::{Body, BoxFuture, Call, Caller, Fault, Interface, Operation, Service};
 use uuid::uuid;
 
 macro_rules! interface {
     ($name:ident, $text:literal, $uuid:literal, $version:expr, [$($operation:literal),*]) => {
-        pub static $name: Interface = Interface {
-            name: $text,
-            uuid: uuid!($uuid),
-            version: $version,
-            operations: &[$(Operation::new($operation)),*],
-            minimum_auth_level: AuthLevel::None,
-            level: Level::V6,
-            handles: HandleStrictness::Strict,
-            wrong_handle: None,
-            null_handle: None,
-            endpoints: &[],
-        };
+        pub static $name: Interface =
+            Interface::new($text, uuid!($uuid), $version).operations(&[$(Operation::new($operation)),*]);
     };
 }
 

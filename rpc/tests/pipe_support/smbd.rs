@@ -1,6 +1,10 @@
 //! A Samba of our own: smbd on a free port, in a temporary folder, with the helpers that serve its
 //! own pipes.
 
+#[path = "../peers/missing.rs"]
+mod missing;
+
+pub use missing::missing;
 use std::{
     fmt::Write as _,
     fs,
@@ -32,7 +36,7 @@ impl Smbd {
     /// Starts with further lines in `[global]` and further sections; `None` where Samba is missing.
     pub fn start(global: &str, sections: &str) -> Option<Self> {
         if !Path::new(SMBD).exists() || !Path::new(HELPERS).exists() {
-            eprintln!("skipped: no {SMBD} (package samba)");
+            missing(&format!("no {SMBD} (Debian package samba)"));
             return None;
         }
         let folder = tempfile::tempdir().unwrap();

@@ -73,3 +73,8 @@ impl Server for PrintServer {
         Ok(HandleChange::Close)
     }
 }
+
+/// The code of the guide compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/guide.md")]
+mod guide {}

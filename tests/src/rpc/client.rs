@@ -3,11 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use msrpc::{
-    auth::{
-        SecurityContext,
-        ntlm::{NtlmClient, NtlmCredentials},
-        spnego::SpnegoClient,
-    },
+    auth::ntlm::{NtlmClient, NtlmCredentials},
     binding::StringBinding,
     client::ClientBuilder,
 };
@@ -53,13 +49,12 @@ pub fn at(address: SocketAddr, security: Security) -> ClientBuilder {
 pub fn to(binding: StringBinding, security: Security, user: &str, password: &str) -> ClientBuilder {
     let builder = ClientBuilder::new(binding).call_timeout(Duration::from_secs(20));
     let Some((provider, level)) = security else { return builder };
-    let credentials = NtlmCredentials::new("", user, password);
-    let initiator = move |level| -> Box<dyn SecurityContext> {
-        let ntlm = NtlmClient::new(credentials.clone(), level);
-        match provider {
-            Provider::Ntlm => Box::new(ntlm),
-            Provider::Spnego => Box::new(SpnegoClient::new(vec![Box::new(ntlm)])),
+    let builder = builder.level(level);
+    match provider {
+        Provider::Spnego => builder.credentials(user, password),
+        Provider::Ntlm => {
+            let credentials = NtlmCredentials::of_account(user, password);
+            builder.authenticate(move |level| Box::new(NtlmClient::new(credentials.clone(), level)))
         }
-    };
-    builder.level(level).authenticate(initiator)
+    }
 }

@@ -1,49 +1,51 @@
-//! A cluster from memory: as much of ClusAPI as `rpc.clusapi.cluster` and a few commands of
-//! `rpcclient` want.
+//! A cluster from memory: as much of ClusAPI as `rpc.clusapi.cluster` and the commands of `rpcclient`
+//! want.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     convert::Infallible,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use msrpc_ndr::{AuthLevel, Call, Handle, HandleChange, Interface, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::{
     ClusterOperationalVersionInfo, EnumEntry, EnumList,
     clusapi::{
-        self, ApiGetClusterName, ApiGetClusterVersion, ApiGetClusterVersion2, ApiGetQuorumResource,
+        self, ApiCreateEnumEx, ApiGetClusterName, ApiGetClusterVersion, ApiGetClusterVersion2, ApiGetQuorumResource,
         ApiGetResourceState, ApiOpenClusterEx, Server,
     },
 };
 
 const ERROR_CALL_NOT_IMPLEMENTED: Win32Error = Win32Error(120);
 const ERROR_RESOURCE_NOT_FOUND: Win32Error = Win32Error(5007);
+const ERROR_CLUSTER_NODE_NOT_FOUND: Win32Error = Win32Error(5042);
+const ERROR_CLUSTER_NODE_PAUSED: Win32Error = Win32Error(5070);
+const ERROR_CLUSTER_NODE_NOT_PAUSED: Win32Error = Win32Error(5058);
 
+const CLUSTER_ENUM_NODE: u32 = 1;
 const CLUSTER_ENUM_RESOURCE: u32 = 4;
+const CLUSTER_NODE_UP: u32 = 0;
+const CLUSTER_NODE_PAUSED: u32 = 2;
 const CLUSTER_RESOURCE_ONLINE: u32 = 2;
 const CLUSTER_RESOURCE_OFFLINE: u32 = 3;
 
 /// ClusAPI for callers of any level, as no real server offers it: what transports do at lower
 /// levels is tested with it.
-pub static ANY_LEVEL: Interface = Interface {
-    name: clusapi::INTERFACE.name,
-    uuid: clusapi::INTERFACE.uuid,
-    version: clusapi::INTERFACE.version,
-    operations: clusapi::INTERFACE.operations,
-    minimum_auth_level: AuthLevel::None,
-    level: clusapi::INTERFACE.level,
-    handles: clusapi::INTERFACE.handles,
-    wrong_handle: clusapi::INTERFACE.wrong_handle,
-    null_handle: clusapi::INTERFACE.null_handle,
-    endpoints: clusapi::INTERFACE.endpoints,
-};
+pub static ANY_LEVEL: Interface = clusapi::INTERFACE.minimum_auth_level(AuthLevel::None);
 
 /// The cluster.
 #[derive(Debug)]
 pub struct Cluster {
-    name: Mutex<WString>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    name: WString,
     /// Whether each resource is online.
-    resources: Mutex<HashMap<String, bool>>,
+    resources: BTreeMap<String, bool>,
+    /// Whether each node is paused.
+    nodes: BTreeMap<String, bool>,
 }
 
 /// What a cluster handle stands for.
@@ -56,28 +58,59 @@ pub struct Resource {
     name: String,
 }
 
+/// What a node handle stands for.
+#[derive(Debug)]
+pub struct Node {
+    name: String,
+}
+
 impl Default for Cluster {
-    /// The cluster ALPHA with two resources, of which one is online.
+    /// The cluster ALPHA with two nodes and two resources, of which one is online.
     fn default() -> Self {
         let resources = [("Cluster Name".to_owned(), true), ("Disk 1".to_owned(), false)];
-        Self { name: Mutex::new("ALPHA".into()), resources: Mutex::new(resources.into()) }
+        let nodes = [("node1".to_owned(), false), ("node2".to_owned(), false)];
+        let state = State { name: "ALPHA".into(), resources: resources.into(), nodes: nodes.into() };
+        Self { state: Mutex::new(state) }
     }
 }
 
 impl Cluster {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn set(&self, resource: &Resource, online: bool) {
-        let mut resources = self.resources.lock().unwrap_or_else(PoisonError::into_inner);
-        resources.insert(resource.name.clone(), online);
+        self.state().resources.insert(resource.name.clone(), online);
     }
 
     fn is_online(&self, name: &str) -> Option<bool> {
-        self.resources.lock().unwrap_or_else(PoisonError::into_inner).get(name).copied()
+        self.state().resources.get(name).copied()
+    }
+
+    /// Pauses a node, or lets it go on; `already` if there is nothing to do.
+    fn pause(&self, node: &Node, paused: bool, already: Win32Error) -> Outcome<(), Win32Error> {
+        let mut state = self.state();
+        let known = state.nodes.get_mut(&node.name).ok_or(ERROR_CLUSTER_NODE_NOT_FOUND)?;
+        if std::mem::replace(known, paused) == paused { Err(already.into()) } else { Ok(()) }
+    }
+
+    /// What there is of some types, by name.
+    fn enumerate(&self, types: u32) -> EnumList {
+        let state = self.state();
+        let (nodes, resources) = (state.nodes.keys(), state.resources.keys());
+        let all =
+            nodes.map(|name| (CLUSTER_ENUM_NODE, name)).chain(resources.map(|name| (CLUSTER_ENUM_RESOURCE, name)));
+        let wanted = all.filter(|(of, _)| types & of != 0);
+        EnumList {
+            entry: wanted.map(|(of, name)| EnumEntry { r#type: of, name: Some(name.as_str().into()) }).collect(),
+        }
     }
 }
 
 impl Server for Cluster {
     type HclusterRpc = Opened;
     type HresRpc = Resource;
+    type HnodeRpc = Node;
     // Handles of the other types are never opened.
     type HbatchPortRpc = Infallible;
     type HgroupRpc = Infallible;
@@ -85,7 +118,6 @@ impl Server for Cluster {
     type HkeyRpc = Infallible;
     type HnetinterfaceRpc = Infallible;
     type HnetworkRpc = Infallible;
-    type HnodeRpc = Infallible;
     type HnotifyRpc = Infallible;
 
     async fn api_open_cluster(&self, _call: &Call) -> Outcome<Opened, Win32Error> {
@@ -105,15 +137,16 @@ impl Server for Cluster {
     }
 
     async fn api_set_cluster_name(&self, _call: &Call, name: WString) -> Outcome<(), Win32Error> {
-        *self.name.lock().unwrap_or_else(PoisonError::into_inner) = name.detach();
+        self.state().name = name.detach();
         Ok(())
     }
 
     async fn api_get_cluster_name(&self, _call: &Call) -> Outcome<ApiGetClusterName, Win32Error> {
-        let name = self.name.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let name = self.state().name.clone();
         Ok(ApiGetClusterName { cluster_name: Some(name), node_name: Some("node1".into()) })
     }
 
+    /// [MS-CMRP] 3.1.4.2.5: servers of version 3 fail it with just this.
     async fn api_get_cluster_version(&self, _call: &Call) -> Outcome<ApiGetClusterVersion, Win32Error> {
         Err(ERROR_CALL_NOT_IMPLEMENTED.into())
     }
@@ -145,13 +178,49 @@ impl Server for Cluster {
     }
 
     async fn api_create_enum(&self, _call: &Call, types: u32) -> Outcome<Option<EnumList>, Win32Error> {
-        let mut names: Vec<String> = Vec::new();
-        if types & CLUSTER_ENUM_RESOURCE != 0 {
-            names.extend(self.resources.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned());
+        Ok(Some(self.enumerate(types)))
+    }
+
+    async fn api_create_enum_ex(
+        &self,
+        _call: &Call,
+        _cluster: &Handle<Opened>,
+        types: u32,
+        _options: u32,
+    ) -> Outcome<ApiCreateEnumEx, Win32Error> {
+        // The identifiers of this cluster are its names.
+        let list = self.enumerate(types);
+        Ok(ApiCreateEnumEx { return_id_enum: Some(list.clone()), return_name_enum: Some(list) })
+    }
+
+    async fn api_open_node(&self, _call: &Call, name: WString) -> Outcome<Node, Win32Error> {
+        let name = name.to_string_lossy().to_lowercase();
+        if self.state().nodes.contains_key(&name) {
+            Ok(Node { name })
+        } else {
+            Err(ERROR_CLUSTER_NODE_NOT_FOUND.into())
         }
-        names.sort_unstable();
-        let entry = |name: String| EnumEntry { r#type: CLUSTER_ENUM_RESOURCE, name: Some(name.into()) };
-        Ok(Some(EnumList { entry: names.into_iter().map(entry).collect() }))
+    }
+
+    async fn api_close_node(
+        &self,
+        _call: &Call,
+        _node: Option<&Handle<Node>>,
+    ) -> Outcome<HandleChange<Node>, Win32Error> {
+        Ok(HandleChange::Close)
+    }
+
+    async fn api_get_node_state(&self, _call: &Call, node: &Handle<Node>) -> Outcome<u32, Win32Error> {
+        let paused = self.state().nodes.get(&node.name).copied().ok_or(ERROR_CLUSTER_NODE_NOT_FOUND)?;
+        Ok(if paused { CLUSTER_NODE_PAUSED } else { CLUSTER_NODE_UP })
+    }
+
+    async fn api_pause_node(&self, _call: &Call, node: &Handle<Node>) -> Outcome<(), Win32Error> {
+        self.pause(node, true, ERROR_CLUSTER_NODE_PAUSED)
+    }
+
+    async fn api_resume_node(&self, _call: &Call, node: &Handle<Node>) -> Outcome<(), Win32Error> {
+        self.pause(node, false, ERROR_CLUSTER_NODE_NOT_PAUSED)
     }
 
     async fn api_open_resource(&self, _call: &Call, name: WString) -> Outcome<Resource, Win32Error> {

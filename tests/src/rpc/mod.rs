@@ -5,8 +5,9 @@
 //! - [`observe`]: what calls reached a server, and how.
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
-//! - [`programs`]: other people's programs; [`smbtorture`], [`samba`], [`impacket`], [`tshark`]
-//!   run them.
+//! - [`fuzz`]: hostile octets for all of it.
+//! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
+//!   [`tshark`] run them; [`file_server`] is Samba with shares.
 //!
 //! Ports and addresses are free ones, files are in temporary folders, and what a test starts ends
 //! with it: tests run beside each other.
@@ -14,12 +15,15 @@
 pub mod client;
 pub mod clock;
 pub mod cluster;
+pub mod file_server;
+pub mod fuzz;
 pub mod impacket;
 pub mod node;
 pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod rpcclient;
 pub mod samba;
 pub mod smbtorture;
 pub mod trial;

@@ -1,14 +1,10 @@
 //! A server of the test interfaces on a free port.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, time::Duration};
 
 use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile, SecurityContext,
-        ntlm::{NtlmServer, NtlmServerConfig},
-        spnego::SpnegoServer,
-    },
+    auth::CredentialsFile,
+    epm,
     server::{Server, ServerBuilder},
 };
 use msrpc_protocols::clusapi3::clusapi;
@@ -18,6 +14,7 @@ use super::{
     cluster::{ANY_LEVEL, Cluster},
     interfaces::{srvsvc::srvsvc, trial::trial},
     observe::{Log, Observed},
+    samba,
     trial::Trial,
 };
 
@@ -62,16 +59,51 @@ impl Node {
     /// # Errors
     /// If it cannot listen.
     pub async fn start_with(demands: Demands, change: impl FnOnce(ServerBuilder) -> ServerBuilder) -> io::Result<Self> {
+        let (builder, log, trial) = Self::builder(demands)?;
+        let server = change(builder).listen("ncacn_ip_tcp:127.0.0.1").await?.start()?;
+        Self::of(server, log, trial)
+    }
+
+    /// Starts a server on a loopback address of its own, with an endpoint mapper on port 135.
+    ///
+    /// # Errors
+    /// If it cannot listen.
+    pub async fn start_mapped(demands: Demands) -> io::Result<Self> {
+        let mut tries = 0;
+        loop {
+            let (builder, log, trial) = Self::builder(demands)?;
+            let host = samba::free_address()?;
+            let builder = builder.listen(&format!("ncacn_ip_tcp:{host}")).await?;
+            match builder.listen_mapper((host, epm::PORT)).await {
+                Ok(builder) => return Self::of(builder.start()?, log, trial),
+                // Somebody else was faster.
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries < 50 => tries += 1,
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// A server that does not listen yet.
+    ///
+    /// # Errors
+    /// Never: the accounts are well-formed.
+    pub fn builder(demands: Demands) -> io::Result<(ServerBuilder, Log, Trial)> {
         let (log, trial) = (Log::default(), Trial::default());
         let mut cluster = Observed::new(clusapi::Service::new(Cluster::default()), &log);
         if demands == Demands::Nothing {
             cluster = cluster.offered_as(&ANY_LEVEL);
         }
         let builder = Server::builder()
+            .computer_name("NODE1")
+            .accounts(accounts()?)
             .service(cluster)
             .service(Observed::new(trial::Service::new(trial.clone()), &log))
             .service(srvsvc::Service::new(Clock));
-        let server = change(with_accounts(builder)?).listen_tcp("127.0.0.1:0").await?.start()?;
+        Ok((builder, log, trial))
+    }
+
+    fn of(server: Server, log: Log, trial: Trial) -> io::Result<Self> {
         let address = *server.tcp_addresses().first().ok_or(io::ErrorKind::AddrNotAvailable)?;
         Ok(Self { server, address, log, trial })
     }
@@ -88,16 +120,11 @@ impl Node {
     }
 }
 
-/// NTLM and SPNEGO for the accounts of the tests.
-fn with_accounts(builder: ServerBuilder) -> io::Result<ServerBuilder> {
+/// The accounts of the tests.
+///
+/// # Errors
+/// Never: they are well-formed.
+fn accounts() -> io::Result<CredentialsFile> {
     let file = format!("{USER}::password:{PASSWORD}\n{DISABLED}:disabled:password:{PASSWORD}\n");
-    let accounts = CredentialsFile::parse(file.as_bytes()).map_err(|_| io::ErrorKind::InvalidData)?;
-    let config = Arc::new(NtlmServerConfig::new("NODE1", Arc::new(accounts)));
-    let ntlm = Arc::clone(&config);
-    let ntlm =
-        AcceptorFn::new(10, move |_| -> Box<dyn SecurityContext> { Box::new(NtlmServer::new(Arc::clone(&ntlm))) });
-    let spnego = AcceptorFn::new(9, move |_| -> Box<dyn SecurityContext> {
-        Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(Arc::clone(&config)))]))
-    });
-    Ok(builder.acceptor(ntlm).acceptor(spnego))
+    CredentialsFile::parse(file.as_bytes()).map_err(|_| io::ErrorKind::InvalidData.into())
 }

@@ -93,7 +93,10 @@ impl Samba {
 
 /// An address of the loopback network that nobody else uses: the process's number and a counter are
 /// in it, and the mapper's port is free there.
-fn free_address() -> io::Result<Ipv4Addr> {
+///
+/// # Errors
+/// If the port cannot be had: mostly, only root may listen there.
+pub fn free_address() -> io::Result<Ipv4Addr> {
     static NEXT: AtomicU8 = AtomicU8::new(0);
     let [.., third, fourth] = process::id().to_be_bytes();
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -145,7 +148,7 @@ fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {
 }
 
 /// `smbpasswd` asks for the password twice.
-fn add_user(command: &mut Command) -> io::Result<()> {
+pub(super) fn add_user(command: &mut Command) -> io::Result<()> {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     if let Some(mut input) = child.stdin.take() {
         write!(input, "{PASSWORD}\n{PASSWORD}\n")?;

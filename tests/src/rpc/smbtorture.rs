@@ -47,7 +47,7 @@ impl Smbtorture {
 }
 
 /// A folder with `smb.conf` and the folders that it names.
-fn configured() -> io::Result<TempDir> {
+pub(super) fn configured() -> io::Result<TempDir> {
     let folder = tempfile::Builder::new().prefix("smbtorture").tempdir()?;
     let mut text = String::from("[global]\n");
     for (option, name) in [

@@ -109,7 +109,7 @@ impl ept::Server for Mapper {
         &self,
         _: &Call,
         _inquiry_type: u32,
-        object: Option<Arc<Uuid>>,
+        object: Option<Uuid>,
         ifid: Option<Arc<RpcIfId>>,
         _vers_option: u32,
         entry_handle: Option<&Handle<u32>>,
@@ -123,7 +123,7 @@ impl ept::Server for Mapper {
             Some(left) if left > 1 => HandleChange::Replace(left - 1),
             Some(_) => HandleChange::Close,
         };
-        Ok(EptLookup { entry_handle, entries: Vec::new() })
+        Ok(EptLookup { entry_handle, entries: Vec::new(), status: Win32Error(0) })
     }
 }
 
@@ -132,7 +132,7 @@ fn full_pointers_and_in_out_handles() {
     for encoding in Encoding::ALL {
         let client = ept::Client::new(MemoryChannel::new(ept::Service::new(Mapper), encoding));
         run(async {
-            let error = client.ept_lookup(0, Some(Arc::new(Uuid::from_u128(41))), None, 0, None, 0).await.unwrap_err();
+            let error = client.ept_lookup(0, Some(Uuid::from_u128(41)), None, 0, None, 0).await.unwrap_err();
             assert_eq!(error.status(), Some(&Win32Error(42)));
             let id = RpcIfId { uuid: Uuid::from_u128(3), vers_major: 1, vers_minor: 2 };
             let error = client.ept_lookup(0, None, Some(Arc::new(id)), 0, None, 0).await.unwrap_err();

@@ -34,10 +34,10 @@ pub(super) fn check(model: &Model) -> Result {
 
 type Features = BTreeMap<String, BTreeSet<String>>;
 
-/// Each file's feature and those of the files it imports, directly or not.
+/// The feature of each file in `idl/`, and those of the files it imports, directly or not.
 fn wanted(model: &Model) -> Features {
-    let features = model.files.iter().map(|file| {
-        let imports = file.imports.iter().map(|&import| name(&model.files[import]));
+    let features = model.files.iter().filter(|file| file.root).map(|file| {
+        let imports = file.imports.iter().map(|&import| &model.files[import]).filter(|file| file.root).map(name);
         (name(file), imports.collect())
     });
     features.collect()

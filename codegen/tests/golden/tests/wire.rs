@@ -269,3 +269,134 @@ fn computed_counts_are_checked() {
     let wrong = Unicode { length: 6, maximum_length: 8, buffer: Some("ab".into()) };
     assert!(put_top::<Unicode>(&wrong, &mut Encoder::new(Encoding::NDR)).is_err());
 }
+
+#[test]
+fn an_encapsulated_union_is_aligned_as_a_structure_of_tag_and_arms() {
+    use union_encapsulated::Either;
+    // Wine 8 has the same alignment for `union switch (short) { case 2: hyper h; }` behind an octet.
+    check::<Either>(
+        Either::Rest(9, 0x77),
+        Encoding::NDR,
+        "09000000 00000000 7700000000000000",
+    );
+    check::<Either>(Either::Number(5), Encoding::NDR64, "01000000 00000000 05000000");
+}
+
+#[test]
+fn counts_of_all_dimensions_stand_in_front() {
+    use arrays_dimensions::{Cube, Grid, arrays_dimensions::wire::*};
+    let plain = PlainRequest { n: 3, x: vec![vec![1, 2, 3], vec![4, 5, 6]], after: 9 };
+    check_message(
+        plain.clone(),
+        Encoding::NDR,
+        "02000000 03000000  02000000 03000000  01000000 02000000 03000000 04000000 05000000 06000000 09",
+    );
+    check_message(
+        plain,
+        Encoding::NDR64,
+        "02000000 03000000  0200000000000000 0300000000000000
+         01000000 02000000 03000000 04000000 05000000 06000000 09",
+    );
+    let varying = VaryingRequest { n: 1, x: vec![vec![7], vec![8]] };
+    check_message(
+        varying,
+        Encoding::NDR,
+        "02000000 01000000  00000000 02000000 00000000 01000000  07000000 08000000",
+    );
+    let both = BothRequest { m: 4, n: 2, x: vec![vec![1, 2]] };
+    check_message(
+        both,
+        Encoding::NDR,
+        "04000000 02000000 01000000  04000000 02000000  00000000 01000000 00000000 02000000  01000000 02000000",
+    );
+    // In a structure they stand before it.
+    let grid = Grid { columns: 2, cells: vec![vec![1, 2], vec![3, 4]] };
+    check::<Grid>(grid, Encoding::NDR, "02000000 02000000  02000000 02000000  0100 0200 0300 0400");
+    let cube = Cube { a: 1, b: 2, cells: Some(vec![vec![5, 6]]), tail: 9 };
+    check::<Cube>(cube, Encoding::NDR, "0100 0200 00000200 09 000000  01000000 02000000 05000000 06000000");
+}
+
+#[test]
+fn rows_must_be_alike_and_as_long_as_their_counts_say() {
+    use arrays_dimensions::{Rows, arrays_dimensions::wire::PlainRequest};
+    let ragged = PlainRequest { n: 1, x: vec![vec![1], vec![2, 3]], after: 0 };
+    assert!(ragged.to_bytes(Encoding::NDR).is_err());
+    let wrong = PlainRequest { n: 2, x: vec![vec![1], vec![2]], after: 0 };
+    assert!(wrong.to_bytes(Encoding::NDR).is_err());
+    let put = |rows: &Rows| put_top::<Rows>(rows, &mut Encoder::new(Encoding::NDR));
+    let rows = Rows { m: 2, n: 2, rows: Some(vec![Some(vec![1, 2]), None]) };
+    assert!(put(&rows).is_ok());
+    assert!(put(&Rows { n: 3, ..rows.clone() }).is_err(), "inner lengths are checked");
+    check::<Rows>(
+        rows,
+        Encoding::NDR,
+        "02 02 0000 00000200  02000000 04000200 00000000  02000000 01000000 02000000",
+    );
+    let lies = hex("02 03 0000 00000200  02000000 04000200 00000000  02000000 01000000 02000000");
+    assert!(get_top::<Rows>(&mut Decoder::new(lies.into(), Encoding::NDR)).is_err());
+}
+
+#[test]
+fn references_in_arrays_stand_in_place_in_ndr64_alone() {
+    use arrays_of_references::{Held, arrays_of_references::wire::NumbersRequest};
+    let held = Held { first: 1, two: [5, 6], last: 2 };
+    check::<Held>(held.clone(), Encoding::NDR, "01 02 0000 05000000 06000000");
+    check::<Held>(
+        held.clone(),
+        Encoding::NDR64,
+        "01 00000000000000 0000020000000000 0400020000000000 02 00000000000000 05000000 06000000",
+    );
+    let request = NumbersRequest { numbers: vec![7, 8], held };
+    check_message(
+        request,
+        Encoding::NDR,
+        "02000000 02000000 07000000 08000000  01 02 0000 05000000 06000000",
+    );
+}
+
+#[test]
+fn elements_of_arrays_of_ms_unions_are_aligned_to_the_widest_arm() {
+    use union_ms_arrays::{Pair, Value};
+    let pair = Pair { kind: 1, two: [Value::Small(5), Value::Small(6)], after: 9 };
+    check::<Pair>(
+        pair.clone(),
+        Encoding::NDR,
+        "01 00000000000000  01 00000000000000 05 00000000000000  01 00000000000000 06 09",
+    );
+    check::<Pair>(
+        pair,
+        Encoding::NDR64,
+        "01 00000000000000  01 00000000000000 05 00000000000000  01 00000000000000 06 09 000000000000",
+    );
+}
+
+#[test]
+fn arrays_may_begin_at_another_element() {
+    use arrays_first_is::{Last, Part, arrays_first_is::wire::FixedRequest};
+    let part = Part { f: 2, x: vec![7, 8], tail: 9 };
+    check::<Part>(part, Encoding::NDR, "0200 0200  02000000 02000000  07000000 08000000 09");
+    let last = Last { size: 6, f: 1, l: 2, x: vec![5, 6] };
+    check::<Last>(
+        last,
+        Encoding::NDR,
+        "06000000  06000000 01000000 02000000  01000000 02000000  0500 0600",
+    );
+    let fixed = FixedRequest { f: 8, x: vec![1, 2], after: 3 };
+    check_message(fixed.clone(), Encoding::NDR, "08000000  08000000 02000000  01000000 02000000 03");
+    let beyond = FixedRequest { f: 9, ..fixed };
+    assert!(beyond.to_bytes(Encoding::NDR).is_err());
+    let other = hex("07000000  08000000 02000000  01000000 02000000 03");
+    assert!(FixedRequest::from_bytes(other.into(), Encoding::NDR).is_err(), "the offset is not first_is");
+}
+
+#[test]
+fn full_pointers_to_scalars_are_copied() {
+    use pointers_full_scalars::pointers_full_scalars::wire::PutRequest;
+    let shared = hex("04000000 2a000000  00000000 00000000 01000000 04000000");
+    let request = PutRequest::from_bytes(shared.into(), Encoding::NDR).unwrap();
+    assert_eq!((request.a, request.b, request.n, request.shared), (Some(42), None, 1, Some(42)));
+    assert_eq!(
+        request.to_bytes(Encoding::NDR).unwrap(),
+        hex("00000200 2a000000 00000000 00000000 01000000 04000200 2a000000")
+    );
+}

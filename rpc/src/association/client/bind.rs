@@ -45,7 +45,7 @@ impl ClientAssociation {
         if self.phase != Phase::Unbound {
             return Err(ClientError::NotReady);
         }
-        self.begin(PduType::Bind, group, proposals);
+        self.begin(PduType::Bind, group, proposals)?;
         let Some(ClientSecurity { context, level }) = security else {
             self.security_done = true;
             return self.send_exchange(None);
@@ -64,11 +64,12 @@ impl ClientAssociation {
         if self.phase != Phase::Ready {
             return Err(ClientError::NotReady);
         }
-        self.begin(PduType::AlterContext, self.group, proposals);
+        self.begin(PduType::AlterContext, self.group, proposals)?;
         self.send_exchange(None)
     }
 
-    fn begin(&mut self, ptype: PduType, group: u32, proposals: &[Proposal]) {
+    fn begin(&mut self, ptype: PduType, group: u32, proposals: &[Proposal]) -> Result<(), ClientError> {
+        let call_id = self.next_call_id()?;
         let mut elements = Vec::new();
         let mut owners = Vec::new();
         for (index, proposal) in proposals.iter().enumerate() {
@@ -88,7 +89,6 @@ impl ClientAssociation {
             elements.push(ContextElement { id, interface, syntaxes: vec![self.config.features.to_syntax()] });
             owners.push(None);
         }
-        let call_id = self.next_call_id();
         self.phase = Phase::Negotiating;
         self.exchange = Some(Exchange {
             ptype,
@@ -99,6 +99,7 @@ impl ClientAssociation {
             outcomes: vec![Err(RejectReason::NOT_SPECIFIED); proposals.len()],
             answered: false,
         });
+        Ok(())
     }
 
     fn send_exchange(&mut self, token: Option<Vec<u8>>) -> Result<(), ClientError> {
@@ -237,6 +238,7 @@ impl ClientAssociation {
             Some(token) if done => {
                 self.send_auth3(&token)?;
                 self.security_done = true;
+                self.login_unconfirmed = true;
                 self.complete()
             }
             Some(token) => {

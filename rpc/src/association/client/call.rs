@@ -18,6 +18,11 @@ use crate::{
     },
 };
 
+/// What the first request behind a failed auth3 is answered with: `nca_proto_error` by Samba, access
+/// denied by Windows.
+const LOGIN_REFUSALS: [u32; 3] =
+    [Fault::PROTOCOL_ERROR.status, Fault::ACCESS_DENIED.status, Fault::SECURITY_PACKAGE.status];
+
 impl ClientAssociation {
     /// Begins a call; its request follows with [`push`](Self::push) and [`finish`](Self::finish).
     /// Gives its number.
@@ -29,12 +34,19 @@ impl ClientAssociation {
         if self.close.is_some() || self.phase == Phase::Unbound || !self.contexts.contains_key(&context_id) {
             return Err(ClientError::NotReady);
         }
-        let call_id = self.next_call_id();
+        let call_id = self.next_call_id()?;
         let mut request = Outbound::new(call_id, context_id, self.config.order, StubHead::Request { opnum, object });
         request.security = self.security.as_ref().filter(|s| s.protects()).map(|s| s.context_id);
         self.requests.push_back(request);
         self.calls.insert(call_id, ClientCall::default());
         Ok(call_id)
+    }
+
+    /// Passes the response of a call on while it arrives, however small it is.
+    pub fn stream(&mut self, call_id: u32) {
+        if let Some(call) = self.calls.get_mut(&call_id) {
+            call.piped = true;
+        }
     }
 
     /// Adds to a request.
@@ -169,6 +181,7 @@ impl ClientAssociation {
                 Err(SequenceError::Unexpected(PduType::Response).into())
             };
         };
+        self.login_unconfirmed = false;
         // A response follows its whole request.
         let early = self.requests.iter().any(|request| request.call_id == call_id);
         let order = header.order();
@@ -187,7 +200,7 @@ impl ClientAssociation {
             if let Some(body) = call.stub.finish().filter(|_| !call.abandoned) {
                 self.events.push_back(ClientEvent::Response { call_id, order, body });
             }
-        } else if !call.stub.is_streaming() && call.stub.held() > self.config.stream_from {
+        } else if !call.stub.is_streaming() && (call.piped || call.stub.held() > self.config.stream_from) {
             let body = call.stub.start_stream(self.config.stream_bound);
             self.streaming = Some(call_id);
             self.events.push_back(ClientEvent::Response { call_id, order, body });
@@ -219,7 +232,8 @@ impl ClientAssociation {
         } else if !call.abandoned {
             let stub = FaultHead::LEN.min(HEADER_LEN + body_len)..HEADER_LEN + body_len;
             let extended_error = if head.extended_error { octets.freeze().slice(stub) } else { Bytes::new() };
-            self.events.push_back(ClientEvent::Fault { call_id, fault, extended_error });
+            let refuses_login = self.login_unconfirmed && LOGIN_REFUSALS.contains(&fault.status);
+            self.events.push_back(ClientEvent::Fault { call_id, fault, extended_error, refuses_login });
         }
         Ok(())
     }

@@ -124,6 +124,9 @@ pub enum ClientEvent {
         fault: Fault,
         /// Extended error information as it came ([MS-EERR]).
         extended_error: Bytes,
+        /// Whether that is how the server refuses the login: its last leg had no answer, and nothing
+        /// since then has shown that it was accepted.
+        refuses_login: bool,
     },
     /// The server wants the connection to end; calls in flight are still answered.
     Shutdown,
@@ -157,6 +160,10 @@ pub enum ClientError {
     /// A call was abandoned half-way, and the server cannot be told.
     #[error("a call was abandoned while its request was being sent")]
     Abandoned,
+    /// The connection has used up its call numbers: servers take none above 0x7fffffff, and none
+    /// twice ([MS-RPCE] 3.3.3.5.2).
+    #[error("the connection has made as many calls as it may: connect again")]
+    OutOfCallIds,
     /// Called out of order by the program.
     #[error("the connection is not ready for this")]
     NotReady,
@@ -184,6 +191,9 @@ impl From<BindPhaseError> for ClientError {
     }
 }
 
+/// The largest call number that Windows takes ([MS-RPCE] 3.3.3.5.2).
+const MAX_CALL_ID: u32 = 0x7fff_ffff;
+
 /// One connection of a client.
 #[derive(Debug)]
 pub struct ClientAssociation {
@@ -200,6 +210,8 @@ pub struct ClientAssociation {
     /// The security context while a step is run elsewhere.
     stepping: Option<(u8, AuthLevel)>,
     security_done: bool,
+    /// The last leg has gone out as auth3, which has no answer, and no response has come since.
+    login_unconfirmed: bool,
     header_signing: bool,
     contexts: HashMap<u16, BoundContext>,
     next_context: u16,
@@ -231,6 +243,8 @@ struct ClientCall {
     order: Option<ByteOrder>,
     /// Nobody waits for it any more.
     abandoned: bool,
+    /// Its response has pipes.
+    piped: bool,
 }
 
 impl ClientAssociation {
@@ -248,6 +262,7 @@ impl ClientAssociation {
             security: None,
             stepping: None,
             security_done: false,
+            login_unconfirmed: false,
             header_signing: false,
             contexts: HashMap::new(),
             next_context: 0,
@@ -371,9 +386,25 @@ impl ClientAssociation {
         self.control.clear();
     }
 
-    fn next_call_id(&mut self) -> u32 {
-        // Windows refuses numbers above 0x7fffffff ([MS-RPCE] 3.3.3.5.2).
-        self.last_call_id = if self.last_call_id >= 0x7fff_ffff { 1 } else { self.last_call_id + 1 };
-        self.last_call_id
+    fn next_call_id(&mut self) -> Result<u32, ClientError> {
+        if self.last_call_id >= MAX_CALL_ID {
+            return Err(ClientError::OutOfCallIds);
+        }
+        self.last_call_id += 1;
+        Ok(self.last_call_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_without_call_numbers_makes_no_more_calls() {
+        let mut client = ClientAssociation::new(ClientConfig::default());
+        client.last_call_id = MAX_CALL_ID - 1;
+        assert_eq!(client.next_call_id(), Ok(MAX_CALL_ID));
+        assert_eq!(client.next_call_id(), Err(ClientError::OutOfCallIds));
+        assert_eq!(client.bind(0, &[], None), Err(ClientError::OutOfCallIds));
     }
 }

@@ -7,7 +7,7 @@ use msrpc_ndr::{AuthLevel, ByteOrder, Encoding, Syntax};
 
 use super::{
     CloseReason, Fault, Frame, Phase, Presentation, SecurityEntry, SecurityState, SequenceError, ServerAssociation,
-    StepDone, StepJob, status,
+    StepDone, StepJob,
 };
 use crate::{
     association::{bind_phase::BindPdu, security::Security},
@@ -103,10 +103,10 @@ impl ServerAssociation {
 
     fn on_alter(&mut self, pdu: &BindPdu) -> Result<(), (Fault, CloseReason)> {
         let bind = Bind::parse(&pdu.body, pdu.header.order())
-            .map_err(|error| (status::PROTOCOL_ERROR, CloseReason::Pdu(error)))?;
+            .map_err(|error| (Fault::PROTOCOL_ERROR, CloseReason::Pdu(error)))?;
         let results = self
             .negotiate(&bind, pdu.header.order())
-            .map_err(|_| (status::PROTOCOL_ERROR, CloseReason::AlterRefused("too many presentation contexts")))?;
+            .map_err(|_| (Fault::PROTOCOL_ERROR, CloseReason::AlterRefused("too many presentation contexts")))?;
         if pdu.verifier.is_some() && self.security.is_empty() {
             self.header_signing = pdu.header.flags.contains(PfcFlags::SUPPORT_HEADER_SIGN);
         }
@@ -148,7 +148,7 @@ impl ServerAssociation {
         let several = self.features.contains(BindFeatures::SECURITY_CONTEXT_MULTIPLEXING);
         if !self.security.is_empty() && !several || self.security.len() >= self.config.limits.max_security_contexts {
             let reason = CloseReason::AlterRefused("too many security contexts");
-            return Err((status::PROTOCOL_ERROR, reason));
+            return Err((Fault::PROTOCOL_ERROR, reason));
         }
         self.new_security(trailer, token).map_err(|_| refuse("the security provider or level is not supported"))
     }
@@ -243,7 +243,7 @@ impl ServerAssociation {
                 return;
             }
             PduType::Bind => self.write_nak(header, NakReason::INVALID_CHECKSUM),
-            _ => self.write_fault(header.call_id, 0, header.order(), 0, status::SECURITY_PACKAGE),
+            _ => self.write_fault(header.call_id, 0, header.order(), 0, Fault::SECURITY_PACKAGE),
         }
         self.end(CloseReason::Authentication(error));
     }

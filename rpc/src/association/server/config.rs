@@ -79,6 +79,10 @@ pub struct ServerLimits {
     pub max_security_contexts: usize,
     /// Calls at a time; further ones are answered `nca_server_too_busy`.
     pub max_calls: usize,
+    /// Octets of the requests of all calls in progress, the one that is arriving included: a request
+    /// that goes beyond is answered `nca_s_fault_remote_no_memory`. Requests of one fragment are always
+    /// let through.
+    pub max_pending_octets: usize,
     /// Octets of a fragmented PDU of the bind phase.
     pub max_bind: usize,
     /// Octets of a request that are held back until it is complete; what is larger is streamed.
@@ -92,13 +96,14 @@ pub struct ServerLimits {
 
 impl Default for ServerLimits {
     /// Fragments of 5840 octets as Windows has them; 1024 presentation and 64 security contexts;
-    /// 1024 calls; 128 KiB of bind; streams from 1 MiB on, with 1 MiB waiting.
+    /// 1024 calls; 128 MiB of requests in progress; 128 KiB of bind; streams from 1 MiB on, with 1 MiB waiting.
     fn default() -> Self {
         Self {
             max_frag: 5840,
             max_contexts: 1024,
             max_security_contexts: 64,
             max_calls: 1024,
+            max_pending_octets: 128 << 20,
             max_bind: 128 << 10,
             stream_from: 1 << 20,
             stream_bound: 1 << 20,

@@ -23,7 +23,6 @@ use super::{
     framing::{Frame, Input},
     inbound::Inbound,
     security::Security,
-    status,
 };
 use crate::{
     auth::AuthError,
@@ -199,6 +198,8 @@ struct Incoming {
     opnum: u16,
     flags: PfcFlags,
     security: Option<u32>,
+    /// Octets of the stub so far.
+    octets: usize,
     stub: Inbound,
     /// The call, until it is complete or streamed.
     call: Option<Call>,
@@ -212,6 +213,8 @@ struct Active {
     call: Call,
     context_id: u16,
     order: ByteOrder,
+    /// Octets of the request, which the implementation may hold.
+    octets: usize,
     security: Option<u32>,
     cancel_count: u8,
     /// No answer is wanted.
@@ -342,7 +345,7 @@ impl ServerAssociation {
             self.config.statistics.packet_out();
             let _ = write_pdu(&mut self.control, head(PduType::BindNak), None, |w| nak.write(w));
         } else {
-            self.write_fault(0, 0, ByteOrder::Little, 0, status::PROTOCOL_ERROR);
+            self.write_fault(0, 0, ByteOrder::Little, 0, Fault::PROTOCOL_ERROR);
         }
         self.end(error.into());
     }
@@ -386,7 +389,7 @@ impl ServerAssociation {
             // Never answered ([MS-RPCE] 3.3.1.5.2.1).
             PduType::Auth3 => {}
             PduType::Bind => self.write_nak(header, NakReason::NOT_SPECIFIED),
-            _ => self.write_fault(header.call_id, 0, header.order(), 0, status::PROTOCOL_ERROR),
+            _ => self.write_fault(header.call_id, 0, header.order(), 0, Fault::PROTOCOL_ERROR),
         }
         self.end(reason);
     }
@@ -425,7 +428,15 @@ impl ServerAssociation {
         }
         self.calls.values().for_each(|active| active.call.cancel());
         self.replies.clear();
-        self.events.retain(|event| !matches!(event, Event::Call(_)));
+        // Calls that nobody has taken are never run, and have no answer.
+        let Self { events, calls, .. } = self;
+        events.retain(|event| match event {
+            Event::Call(incoming) => {
+                calls.remove(&incoming.key.call_id);
+                false
+            }
+            Event::Authenticate(_) => true,
+        });
     }
 }
 

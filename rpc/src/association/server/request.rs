@@ -5,7 +5,7 @@ use msrpc_ndr::{Association, AuthLevel, Body, Call, Caller, Encoding, Fault, Tra
 
 use super::{
     Active, CallKey, CloseReason, Event, Frame, Inbound, Incoming, IncomingCall, Phase, Presentation, SecurityState,
-    SequenceError, ServerAssociation, established, status,
+    SequenceError, ServerAssociation, established,
 };
 use crate::{
     association::Principal,
@@ -78,7 +78,7 @@ impl ServerAssociation {
     /// needs none.
     fn verify(&mut self, frame: Frame) -> Result<Fragment, Refusal> {
         let Frame { header, mut octets } = frame;
-        let malformed = |error| Refusal::Close(status::PROTOCOL_ERROR, CloseReason::Pdu(error));
+        let malformed = |error| Refusal::Close(Fault::PROTOCOL_ERROR, CloseReason::Pdu(error));
         let (body, verifier) = split_verifier(&header, &octets).map_err(malformed)?;
         let (head, stub_at) = RequestHead::parse(&header, body).map_err(malformed)?;
         let stub_end = crate::pdu::HEADER_LEN + body.len();
@@ -112,7 +112,7 @@ impl ServerAssociation {
             SecurityState::Failed => return Err(Refusal::Fault(Fault::ACCESS_DENIED)),
             SecurityState::Waiting(_) | SecurityState::Stepping => {
                 let reason = SequenceError::Unexpected(PduType::Request);
-                return Err(Refusal::Close(status::PROTOCOL_ERROR, reason.into()));
+                return Err(Refusal::Close(Fault::PROTOCOL_ERROR, reason.into()));
             }
         };
         if !security.matches(&trailer) {
@@ -121,7 +121,7 @@ impl ServerAssociation {
         }
         security
             .unprotect(octets, stub_at, token_len)
-            .map_err(|error| Refusal::Close(status::SECURITY_PACKAGE, CloseReason::Protection { call_id, error }))
+            .map_err(|error| Refusal::Close(Fault::SECURITY_PACKAGE, CloseReason::Protection { call_id, error }))
     }
 
     /// The security context of a request without verifier: only one at level connect goes without
@@ -138,7 +138,7 @@ impl ServerAssociation {
             SecurityState::Done { .. } | SecurityState::Failed => Err(Refusal::Fault(Fault::ACCESS_DENIED)),
             SecurityState::Waiting(_) | SecurityState::Stepping => {
                 let reason = SequenceError::Unexpected(PduType::Request);
-                Err(Refusal::Close(status::PROTOCOL_ERROR, reason.into()))
+                Err(Refusal::Close(Fault::PROTOCOL_ERROR, reason.into()))
             }
         }
     }
@@ -146,7 +146,7 @@ impl ServerAssociation {
     fn first_fragment(&mut self, fragment: Fragment) -> Result<(), Refusal> {
         let Fragment { header, head, stub, security } = fragment;
         let call_id = header.call_id;
-        let out_of_order = |error: SequenceError| Err(Refusal::Close(status::PROTOCOL_ERROR, error.into()));
+        let out_of_order = |error: SequenceError| Err(Refusal::Close(Fault::PROTOCOL_ERROR, error.into()));
         if self.incoming.is_some() {
             return out_of_order(SequenceError::Fragments(PduType::Request));
         }
@@ -156,18 +156,22 @@ impl ServerAssociation {
         if !self.multiplexed && (!self.calls.is_empty() || !self.replies.is_empty()) {
             return out_of_order(SequenceError::NotMultiplexed(call_id));
         }
+        // Equal numbers are let through: there are clients that use one number for all their calls.
+        if let Some(last) = self.last_call_id.filter(|&last| call_id < last) {
+            return out_of_order(SequenceError::CallIdDecreases(call_id, last));
+        }
         self.last_call_id = Some(call_id);
         if self.calls.len() >= self.config.limits.max_calls {
-            return Err(Refusal::Fault(status::SERVER_TOO_BUSY));
+            return Err(Refusal::Fault(Fault::SERVER_TOO_BUSY));
         }
         let Some(service) = self.contexts.get(&head.context_id).cloned() else {
             return Err(Refusal::Fault(Fault::UNKNOWN_INTERFACE));
         };
         if !header.drep.is_supported() {
-            return Err(Refusal::Fault(status::UNSUPPORTED_TYPE));
+            return Err(Refusal::Fault(Fault::UNSUPPORTED_TYPE));
         }
         let Some(encoding) = Encoding::new(service.syntax, header.order()) else {
-            return Err(Refusal::Fault(status::UNSUPPORTED_TYPE));
+            return Err(Refusal::Fault(Fault::UNSUPPORTED_TYPE));
         };
         let interface = service.service.interface();
         let (association, level) = self.association(security).ok_or(Refusal::Fault(Fault::ACCESS_DENIED))?;
@@ -176,6 +180,7 @@ impl ServerAssociation {
         }
         let call = Call::on(&association, interface, head.opnum, encoding).with_object(head.object);
         let mut inbound = Inbound::default();
+        let octets = stub.len();
         inbound.push(stub);
         self.incoming = Some(Incoming {
             call_id,
@@ -183,6 +188,7 @@ impl ServerAssociation {
             opnum: head.opnum,
             flags: header.flags,
             security,
+            octets,
             stub: inbound,
             call: Some(call),
             service,
@@ -200,7 +206,7 @@ impl ServerAssociation {
                 Some(age) if age < OLD_CALLS => Ok(()),
                 _ => {
                     let reason = SequenceError::Fragments(PduType::Request);
-                    Err(Refusal::Close(status::PROTOCOL_ERROR, reason.into()))
+                    Err(Refusal::Close(Fault::PROTOCOL_ERROR, reason.into()))
                 }
             };
         };
@@ -208,7 +214,17 @@ impl ServerAssociation {
             == (call_id, head.context_id, head.opnum, security);
         if !same {
             let reason = SequenceError::Inconsistent(call_id);
-            return Err(Refusal::Close(status::PROTOCOL_ERROR, reason.into()));
+            return Err(Refusal::Close(Fault::PROTOCOL_ERROR, reason.into()));
+        }
+        incoming.octets += stub.len();
+        let octets = incoming.octets;
+        if let Some(active) = self.calls.get_mut(&call_id) {
+            active.octets = octets;
+        }
+        // Not for requests of one fragment: so many as there may be calls are no burden.
+        let others = self.calls.values().filter(|active| active.key.call_id != call_id).map(|active| active.octets);
+        if others.sum::<usize>() + octets > self.config.limits.max_pending_octets {
+            return Err(Refusal::Fault(Fault::NO_RESOURCES));
         }
         incoming.stub.push(stub);
         self.after_fragment(&header)
@@ -219,21 +235,24 @@ impl ServerAssociation {
         if header.is_last() {
             self.check_verification(header)?;
             let Some(incoming) = self.incoming.take() else { return Ok(()) };
-            let Incoming { call_id, context_id, flags, security, stub, call, service, .. } = incoming;
+            let Incoming { call_id, context_id, flags, security, octets, stub, call, service, .. } = incoming;
             let body = stub.finish();
             if let (Some(call), Some(body)) = (call, body) {
-                self.start(call_id, context_id, flags, security, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, call, &service, body);
             }
             return Ok(());
         }
         let limits = self.config.limits;
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
-        if !incoming.stub.is_streaming() && incoming.stub.held() > limits.stream_from {
+        // Whoever reads pipes reads them while they arrive.
+        let piped = incoming.service.service.interface().has_pipes(incoming.opnum);
+        let stream_from = if piped { 0 } else { limits.stream_from };
+        if !incoming.stub.is_streaming() && incoming.stub.held() > stream_from {
             let body = incoming.stub.start_stream(limits.stream_bound);
-            let Incoming { call_id, context_id, flags, security, .. } = *incoming;
+            let Incoming { call_id, context_id, flags, security, octets, .. } = *incoming;
             let service = incoming.service.clone();
             if let Some(call) = incoming.call.take() {
-                self.start(call_id, context_id, flags, security, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, call, &service, body);
             }
         }
         Ok(())
@@ -269,6 +288,7 @@ impl ServerAssociation {
         context_id: u16,
         flags: PfcFlags,
         security: Option<u32>,
+        octets: usize,
         call: Call,
         presentation: &Presentation,
         request: Body,
@@ -281,6 +301,7 @@ impl ServerAssociation {
             call: call.clone(),
             context_id,
             order: call.encoding().order(),
+            octets,
             security: security.filter(|&id| established(&mut self.security, id).is_some_and(|s| s.protects())),
             cancel_count: 0,
             silent: flags.contains(PfcFlags::MAYBE),

@@ -37,6 +37,13 @@ impl NtlmCredentials {
         Self::with_hash(domain, user, NtHash::of_password(password))
     }
 
+    /// An account as people write it, `DOMAIN\name` or `name` alone, and its password. `name@realm`
+    /// travels as it is, and the server takes it apart.
+    pub fn of_account(account: &str, password: &str) -> Self {
+        let (domain, user) = account.split_once('\\').unwrap_or(("", account));
+        Self::new(domain, user, password)
+    }
+
     /// An account and the hash of its password.
     pub fn with_hash(domain: impl Into<String>, user: impl Into<String>, hash: NtHash) -> Self {
         Self { account: Some(ClientAccount { user: user.into(), domain: domain.into(), hash }) }

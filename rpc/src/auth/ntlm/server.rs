@@ -40,6 +40,9 @@ pub struct NtlmServerConfig {
     /// The domain's DNS name.
     pub dns_domain_name: Option<String>,
     /// Whether anonymous clients are let in; they have a [`PeerIdentity`] without a user. Default: no.
+    ///
+    /// Their calls count at level none, whatever level they negotiate: anybody knows their keys. Windows
+    /// and Samba count the level and leave it to each interface to ask who calls.
     pub allow_anonymous: bool,
     /// Whether clients without an integrity code over the handshake are refused. Every client since
     /// Windows Vista sends one. Default: no.

@@ -3,11 +3,6 @@
 use std::{env, fs, time::Duration};
 
 use msrpc::{
-    auth::{
-        SecurityContext,
-        ntlm::{NtlmClient, NtlmCredentials},
-        spnego::SpnegoClient,
-    },
     binding::{Protocol, StringBinding},
     client::ClientBuilder,
     epm::{self, Mapper},
@@ -75,13 +70,7 @@ pub(crate) fn builder(binding: &StringBinding, access: &Access, timeout: Duratio
         }
         return Ok(builder);
     };
-    let (domain, user) = user.split_once('\\').map_or(("", user.as_str()), |(domain, user)| (domain, user));
-    let credentials = NtlmCredentials::new(domain, user, &password(access)?);
-    let raw = binding.has("ntlm");
-    Ok(builder.authenticate(move |level| -> Box<dyn SecurityContext> {
-        let client = NtlmClient::new(credentials.clone(), level);
-        if raw { Box::new(client) } else { Box::new(SpnegoClient::new(vec![Box::new(client)])) }
-    }))
+    Ok(builder.credentials(user, &password(access)?))
 }
 
 fn password(access: &Access) -> Result<String, Failure> {

@@ -68,7 +68,7 @@ impl<R, S: fmt::Display> From<CallError<R, S>> for Failure {
 impl Kind {
     fn of_connect(error: &ConnectError) -> Self {
         match error {
-            ConnectError::NoEndpoint
+            ConnectError::NoEndpoint(_)
             | ConnectError::BadEndpoint(_)
             | ConnectError::Protocol(_)
             | ConnectError::NoCredentials => Self::Usage,
@@ -93,6 +93,7 @@ impl Kind {
     fn of_call<R, S: fmt::Display>(error: &CallError<R, S>) -> Self {
         match error {
             CallError::Status { .. } | CallError::Fault(_) => Self::Refused,
+            CallError::LoginRefused(_) => Self::Authentication,
             CallError::Transport(_) => Self::Unreachable,
             CallError::Encode(_) | CallError::Decode(_) => Self::Protocol,
         }

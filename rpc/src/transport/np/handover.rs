@@ -1,6 +1,11 @@
 //! What smbd says when it hands a pipe over: `named_pipe_auth`, the small protocol by which Samba's
 //! programs do that among themselves. It is documented by Samba's IDL only; this is level 7, that of
 //! Samba 4.17.
+//!
+//! Newer ones say level 8. What is known of it: at least since claims came to Samba, its
+//! `security_token` goes on behind the rights with four counts (three kinds of claims, SIDs of
+//! devices), their arrays, and 16 bits that say whether claims count. What else differs could neither
+//! be read nor tried, and who calls must not be guessed: it is refused.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -37,7 +42,10 @@ pub enum HandoverError {
     #[error("this is no handover of a pipe")]
     Magic,
     /// It is of another version of Samba.
-    #[error("handovers of level {0} are not understood, only level 7 (Samba 4.17)")]
+    #[error(
+        "smbd hands pipes over at level {0}, of another version of Samba, and only level 7 is understood, that of \
+         Samba 4.17: use that one, or let clients come by ncacn_ip_tcp"
+    )]
     Level(u32),
     /// A string is malformed.
     #[error("a string in the handover is malformed")]

@@ -34,6 +34,9 @@ use super::{
 };
 use crate::association::TransportInfo;
 
+/// Where Samba's socket for local RPC is, unless its configuration says otherwise (`ncalrpc dir`).
+pub const NCALRPC_DIR: &str = "/run/samba/ncalrpc";
+
 /// Largest handover: a user can be in a thousand groups.
 const MAX_HANDOVER: usize = 1 << 20;
 

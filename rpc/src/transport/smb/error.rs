@@ -34,6 +34,10 @@ pub enum SmbError {
     /// Encryption is asked for, and cannot be had.
     #[error("the SMB server does not encrypt")]
     NoEncryption,
+    /// Somebody in between changed what the two sides offered each other, or the server does not hold
+    /// to its answer.
+    #[error("the SMB negotiation was changed on the way to the server or back: somebody is in between")]
+    Downgraded,
     /// There is no such pipe.
     #[error("the server has no {0}: check the name, and whether the service runs")]
     NoPipe(String),

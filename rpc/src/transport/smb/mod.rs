@@ -1,7 +1,8 @@
 //! `ncacn_np` as a client: named pipes over SMB 2 and 3.
 //!
 //! The session authenticates with the same provider as RPC does, signs always unless it is anonymous,
-//! and encrypts where the server or the caller wants it. Each pipe has a connection of its own: a
+//! encrypts where the server or the caller wants it, and makes sure that nobody in between talked the
+//! two sides into an older dialect. Each pipe has a connection of its own: a
 //! read that waits in a pipe cannot be taken back, so whoever gives up closes the connection.
 //!
 //! In a binding the options `smb_port=4450` and `smb_encrypt` say how: `ncacn_np:node1[\pipe\clusapi,smb_encrypt]`.
@@ -9,6 +10,7 @@
 
 mod error;
 mod session;
+mod validate;
 mod wire;
 
 use std::{io, time::Duration};
@@ -118,6 +120,7 @@ async fn open_pipe(mut session: Session, host: &str, name: &str) -> Result<SmbPi
         session.encrypt()?;
     }
     let tree = frame.header.tree_id.ok_or(SmbError::Malformed("a share without a number"))?;
+    session.validate(tree).await?;
     let request = CreateRequest {
         requested_oplock_level: OplockLevel::None,
         impersonation_level: ImpersonationLevel::Impersonation,

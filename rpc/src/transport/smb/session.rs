@@ -10,14 +10,18 @@ use smb2::{
     msg::session_setup::{SessionSetupRequest, SessionSetupRequestFlags, SessionSetupResponse},
     pack::{ReadCursor, Unpack},
     types::{
-        Command, Dialect,
+        Command, Dialect, TreeId,
         flags::{Capabilities, SecurityMode},
         status::NtStatus,
     },
 };
 use tokio::net::TcpStream;
 
-use super::{SmbError, wire};
+use super::{
+    SmbError,
+    validate::{Negotiation, validate},
+    wire,
+};
 use crate::auth::{
     AuthError, SecurityContext, Step,
     ntlm::{NtlmClient, NtlmCredentials},
@@ -33,6 +37,8 @@ const LEGS: usize = 8;
 pub(super) struct Session {
     pub(super) connection: Connection,
     encryption: Option<Encryption>,
+    /// What is still to be validated, where the session's keys do not depend on it.
+    negotiation: Option<Negotiation>,
 }
 
 /// What encryption takes, where the server can.
@@ -51,6 +57,14 @@ impl Session {
         let Encryption { to_server, to_client, cipher } = self.encryption.take().ok_or(SmbError::NoEncryption)?;
         self.connection.activate_encryption(to_server, to_client, cipher);
         Ok(())
+    }
+
+    /// Makes sure that nobody changed the negotiation. Anonymous sessions cannot.
+    pub(super) async fn validate(&mut self, tree: TreeId) -> Result<(), SmbError> {
+        match self.negotiation.take() {
+            Some(negotiation) => validate(&mut self.connection, tree, &negotiation).await,
+            None => Ok(()),
+        }
     }
 
     pub(super) fn into_connection(self) -> Connection {
@@ -77,13 +91,13 @@ pub(super) async fn establish(
     let (context, last) = authenticate(&mut connection, context).await?;
     let response = SessionSetupResponse::unpack(&mut ReadCursor::new(&last.body))?;
     let params = connection.params().ok_or(SmbError::Malformed("no NEGOTIATE"))?;
-    let hash = transcript.finish();
+    let (hash, negotiation) = transcript.finish();
     if anonymous || response.session_flags.is_guest() || response.session_flags.is_null() {
         // There is no key that only the two of us know.
         return match (anonymous, encrypt) {
             (false, _) => Err(SmbError::Guest),
             (true, true) => Err(SmbError::NoEncryption),
-            (true, false) => Ok(Session { connection, encryption: None }),
+            (true, false) => Ok(Session { connection, encryption: None, negotiation: None }),
         };
     }
     let session_key = context.session_key().ok_or(AuthError::NotEstablished)?;
@@ -113,7 +127,8 @@ pub(super) async fn establish(
         verify_signature(&last.raw, &signing_key, algorithm, last.header.message_id.0, false)?;
     }
     connection.activate_signing(signing_key, algorithm);
-    let mut session = Session { connection, encryption };
+    let negotiation = (dialect != Dialect::Smb3_1_1).then_some(negotiation);
+    let mut session = Session { connection, encryption, negotiation };
     if encrypt || response.session_flags.encrypt_data() {
         session.encrypt()?;
     }

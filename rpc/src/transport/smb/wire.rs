@@ -17,6 +17,8 @@ use tokio::{
     sync::Mutex as AsyncMutex,
 };
 
+use super::validate::Negotiation;
+
 /// Largest message that is accepted: reads ask for 64 KiB.
 const MAX_MESSAGE: usize = 1 << 20;
 
@@ -33,24 +35,37 @@ const CAP_ENCRYPTION: u8 = 0x40;
 const NEGOTIATE: [u8; 2] = [0, 0];
 const SESSION_SETUP: [u8; 2] = [1, 0];
 
-/// The handshake so far, hashed as SMB 3.1.1 wants it; `None` once it is over.
+/// The handshake so far.
 #[derive(Clone)]
-pub(super) struct Transcript(Arc<Mutex<Option<PreauthHasher>>>);
+pub(super) struct Transcript(Arc<Mutex<Handshake>>);
+
+struct Handshake {
+    /// Hashed as SMB 3.1.1 wants it; `None` once it is over.
+    hasher: Option<PreauthHasher>,
+    negotiation: Negotiation,
+}
 
 impl Transcript {
-    /// The hash of the handshake, which ends with this.
-    pub(super) fn finish(&self) -> Option<[u8; 64]> {
-        let hasher = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        hasher.map(|hasher| *hasher.value())
+    /// The hash of the handshake, which ends with this, and its beginning.
+    pub(super) fn finish(&self) -> (Option<[u8; 64]>, Negotiation) {
+        let mut handshake = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let hash = handshake.hasher.take().map(|hasher| *hasher.value());
+        (hash, std::mem::take(&mut handshake.negotiation))
     }
 
     fn sent(&self, message: &[u8]) {
+        if command(message) == Some(NEGOTIATE) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).negotiation.request = message.to_vec();
+        }
         if matches!(command(message), Some(NEGOTIATE | SESSION_SETUP)) {
             self.add(message);
         }
     }
 
     fn received(&self, message: &[u8]) {
+        if command(message) == Some(NEGOTIATE) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).negotiation.response = message.to_vec();
+        }
         let status =
             message.get(STATUS..).and_then(|status| status.first_chunk()).map(|s| NtStatus(u32::from_le_bytes(*s)));
         let counts = match command(message) {
@@ -65,7 +80,7 @@ impl Transcript {
     }
 
     fn add(&self, message: &[u8]) {
-        if let Some(hasher) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(hasher) = &mut self.0.lock().unwrap_or_else(PoisonError::into_inner).hasher {
             hasher.update(message);
         }
     }
@@ -87,7 +102,8 @@ struct Receiver {
 
 /// The halves of a stream, as `smb2` wants them, and what they remember.
 pub(super) fn split(stream: TcpStream) -> (Box<dyn TransportSend>, Box<dyn TransportReceive>, Transcript) {
-    let transcript = Transcript(Arc::new(Mutex::new(Some(PreauthHasher::new()))));
+    let transcript = Handshake { hasher: Some(PreauthHasher::new()), negotiation: Negotiation::default() };
+    let transcript = Transcript(Arc::new(Mutex::new(transcript)));
     let (read, write) = stream.into_split();
     let sender = Sender { stream: AsyncMutex::new(write), transcript: transcript.clone() };
     let receiver = Receiver { stream: AsyncMutex::new(read), transcript: transcript.clone() };

@@ -1,0 +1,116 @@
+//! From names to connections.
+
+use std::time::Duration;
+
+use msrpc::{
+    auth::{
+        SecurityContext,
+        ntlm::{NtlmClient, NtlmCredentials},
+        spnego::SpnegoClient,
+    },
+    binding::{Protocol, StringBinding},
+    client::{BoundChannel, ClientBuilder, ConnectError},
+    transport::{smb::SmbError, tcp::TcpError},
+};
+use msrpc_cluster::fsrvp::client::{Connector, Target};
+use msrpc_ndr::{AuthLevel, Interface};
+use msrpc_protocols::fsrvp::file_server_vss_agent;
+
+use crate::{arguments::Common, credentials, failure::Failure};
+
+/// The pipe of FileServerVssAgent (\[MS-FSRVP\] 2.1).
+const FSRVP_PIPE: &str = r"\pipe\FssagentRpc";
+
+/// Connects to servers as the user wants it.
+#[derive(Debug)]
+pub(crate) struct Network {
+    credentials: NtlmCredentials,
+    binding: Option<StringBinding>,
+    level: AuthLevel,
+    timeout: Duration,
+}
+
+impl Network {
+    pub(crate) fn new(common: &Common) -> Result<Self, Failure> {
+        let asked = common.binding.as_ref().and_then(StringBinding::auth_level);
+        let level = common.level.map(AuthLevel::from).or(asked).unwrap_or(AuthLevel::Privacy);
+        Ok(Self {
+            credentials: credentials::find(common)?,
+            binding: common.binding.clone(),
+            level,
+            timeout: common.connect_timeout(),
+        })
+    }
+
+    /// Binds an interface at a pipe of a server.
+    pub(crate) async fn open(
+        &self,
+        server: &str,
+        pipe: &str,
+        interface: &'static Interface,
+        call_timeout: Duration,
+    ) -> Result<BoundChannel, ConnectError> {
+        let binding = self.binding(server, pipe);
+        let raw = binding.has("ntlm");
+        let credentials = self.credentials.clone();
+        let builder = ClientBuilder::new(binding)
+            .level(self.level)
+            .connect_timeout(self.timeout)
+            .call_timeout(call_timeout)
+            .authenticate(move |level| -> Box<dyn SecurityContext> {
+                let client = NtlmClient::new(credentials.clone(), level);
+                if raw { Box::new(client) } else { Box::new(SpnegoClient::new(vec![Box::new(client)])) }
+            });
+        builder.connect(interface).await
+    }
+
+    /// Whether pipes of any name can be opened: not where --binding names one endpoint.
+    pub(crate) fn has_pipes(&self) -> bool {
+        self.binding
+            .as_ref()
+            .is_none_or(|binding| binding.protocol == Protocol::NamedPipe && binding.endpoint.is_none())
+    }
+
+    fn binding(&self, server: &str, pipe: &str) -> StringBinding {
+        let mut binding = self.binding.clone().unwrap_or_else(|| StringBinding {
+            object: None,
+            protocol: Protocol::NamedPipe,
+            host: server.to_owned(),
+            endpoint: None,
+            options: Vec::new(),
+        });
+        if binding.protocol == Protocol::NamedPipe && binding.endpoint.is_none() {
+            binding.endpoint = Some(pipe.to_owned());
+        }
+        binding
+    }
+}
+
+impl Connector for Network {
+    type Channel = BoundChannel;
+    type Error = ConnectError;
+
+    async fn connect(&self, target: Target<'_>, call_timeout: Duration) -> Result<BoundChannel, ConnectError> {
+        let open = |server| self.open(server, FSRVP_PIPE, &file_server_vss_agent::INTERFACE, call_timeout);
+        match target {
+            Target::Server(server) => open(server).await,
+            Target::Owner { machine, server } => match open(machine).await {
+                // A machine calls itself by a name that may mean nothing here, as that of NetBIOS. The
+                // share's server is the same machine, or answers that it cannot.
+                Err(error) if is_unknown(&error) && !machine.eq_ignore_ascii_case(server) => {
+                    eprintln!("clusctl: {error}; trying {server:?}, which the share's name says");
+                    open(server).await
+                }
+                outcome => outcome,
+            },
+        }
+    }
+}
+
+/// Whether a name has no address.
+fn is_unknown(error: &ConnectError) -> bool {
+    matches!(
+        error,
+        ConnectError::Tcp(TcpError::Unknown { .. }) | ConnectError::Smb(SmbError::Tcp(TcpError::Unknown { .. }))
+    )
+}

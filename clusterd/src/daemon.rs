@@ -1,0 +1,147 @@
+//! The daemon: ports, the FSRVP server, listeners, and their orderly end.
+
+mod build;
+mod rpc;
+
+use std::{fs, io, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
+
+use msrpc::{auth::CredentialsFile, server::Server, transport::np::PipeError};
+use msrpc_cluster::fsrvp::{ports::PortError, service::FsrvpService};
+use msrpc_protocols::fsrvp::file_server_vss_agent;
+
+use crate::{
+    config::Config,
+    fsrvp::{Agent, AgentHandle, StartError},
+    lock::{self, LockError},
+    process::Runner,
+    store::{Store, StoreError},
+};
+
+/// How long a killed daemon's programs are waited for at the start.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long calls in progress may take to end at the stop.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Why the daemon does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// The data folder cannot be had.
+    #[error("cannot make the data folder {}: {error}", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// Another daemon has the data folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The FSRVP server does not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Something in the configuration is not so on this host.
+    #[error("{0}")]
+    Configuration(String),
+    /// Samba cannot be asked, or does not do what is needed.
+    #[error(transparent)]
+    Samba(PortError),
+    /// The pipe cannot be served.
+    #[error(transparent)]
+    Pipe(#[from] PipeError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the system says.
+        error: io::Error,
+    },
+}
+
+/// Where a daemon can be reached.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Endpoints {
+    /// FSRVP, as string bindings.
+    pub fsrvp: Vec<String>,
+    /// The endpoint mapper, as string bindings.
+    pub epmapper: Vec<String>,
+}
+
+/// A daemon that runs.
+#[derive(Debug)]
+pub struct Daemon {
+    server: Server,
+    agent: AgentHandle,
+    endpoints: Endpoints,
+}
+
+impl Daemon {
+    /// Starts everything. `accounts` are those that may log on within RPC; those of the
+    /// configuration's file where it names one.
+    ///
+    /// # Errors
+    ///
+    /// Says what is in the way and what to do about it.
+    pub async fn start(config: &Config, accounts: Option<CredentialsFile>) -> Result<Self, DaemonError> {
+        let data = &config.data.0;
+        let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(data);
+        made.map_err(|error| DaemonError::Data { path: data.clone(), error })?;
+        let lock = lock::take(data, PATIENCE)?;
+        let runner = Runner::under(lock);
+        let store = Arc::new(Store::open(&data.join("fsrvp.redb"))?);
+        let parts = build::parts(config, &runner).await?;
+        let policy = config.fsrvp.policy().map_err(DaemonError::Configuration)?;
+        let agent = Agent::start(build::protocol(config), parts.ports(store)).await?;
+        let service = file_server_vss_agent::Service::new(FsrvpService::new(agent.clone(), policy));
+        let accounts = match accounts {
+            Some(accounts) => Some(accounts),
+            None => rpc::accounts(config)?,
+        };
+        let serving = rpc::serve(config, parts.ncalrpc_dir, accounts, service).await;
+        let (server, endpoints) = match serving {
+            Ok(serving) => serving,
+            Err(error) => {
+                agent.stop().await;
+                return Err(error);
+            }
+        };
+        Ok(Self { server, agent, endpoints })
+    }
+
+    /// Where it can be reached.
+    pub fn endpoints(&self) -> &Endpoints {
+        &self.endpoints
+    }
+
+    /// The FSRVP server.
+    pub fn agent(&self) -> &AgentHandle {
+        &self.agent
+    }
+
+    /// Takes no more calls, lets those in progress end, and stops.
+    pub async fn stop(self) {
+        self.server.shutdown(GRACE).await;
+        self.agent.stop().await;
+    }
+}
+
+/// Looks whether a configuration fits this host, without starting or changing anything; says what
+/// it found.
+///
+/// # Errors
+///
+/// What does not fit.
+pub async fn check(config: &Config) -> Result<Vec<String>, DaemonError> {
+    config.fsrvp.policy().map_err(DaemonError::Configuration)?;
+    let accounts = rpc::accounts(config)?;
+    let mut found = build::check(config).await?;
+    if let Some(accounts) = accounts {
+        found.push(format!("{} accounts may log on within RPC", accounts.len()));
+        found.extend(accounts.warnings().iter().map(|warning| format!("warning: {warning}")));
+    }
+    Ok(found)
+}

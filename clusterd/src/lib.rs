@@ -1,0 +1,14 @@
+//! The edges of a real node: snapshot providers, shares, stores, configuration, the daemon.
+
+pub mod config;
+pub mod daemon;
+pub mod demo;
+pub mod fsrvp;
+pub mod jobs;
+pub mod lock;
+pub mod logging;
+mod mountinfo;
+pub mod process;
+pub mod providers;
+pub mod shares;
+pub mod store;

@@ -1,0 +1,12 @@
+//! The parsers of PDUs.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use msrpc_tests::rpc::fuzz::Target;
+
+fuzz_target!(|octets: &[u8]| {
+    if let Err(violation) = Target::Pdu.check(octets) {
+        panic!("{violation}");
+    }
+});

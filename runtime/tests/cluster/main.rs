@@ -1,0 +1,9 @@
+//! The cluster node's core.
+
+mod control;
+mod dependency;
+mod machine;
+mod notify;
+mod property_list;
+mod registry;
+mod registry_batch;

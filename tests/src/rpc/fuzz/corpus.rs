@@ -1,0 +1,199 @@
+//! The cases to begin with, and what becomes of them.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use msrpc::binding::StringBinding;
+use msrpc_ndr::{AuthLevel, Body, Channel as _, reflect::Random};
+
+use super::Target;
+use crate::rpc::{
+    client::{self, Provider, Security},
+    interfaces::trial::trial,
+    node::{Demands, Node, PASSWORD, USER},
+    proxy::{Direction, Pdu, Proxy},
+};
+
+/// Octets beyond which cases do not grow.
+const LONGEST: usize = 8192;
+
+fn folder(target: Target) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(target.name())
+}
+
+/// The committed cases of a target, in the order of their names.
+///
+/// # Errors
+/// If there are none.
+pub fn seeds(target: Target) -> io::Result<Vec<Vec<u8>>> {
+    let folder = folder(target);
+    let mut paths: Vec<_> =
+        fs::read_dir(&folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    paths.sort();
+    if paths.is_empty() {
+        return Err(io::Error::other(format!("{} is empty", folder.display())));
+    }
+    paths.iter().map(fs::read).collect()
+}
+
+/// A few mutations of one of the cases.
+#[must_use]
+pub fn mutate(corpus: &[Vec<u8>], random: &mut Random) -> Vec<u8> {
+    let Some(first) = corpus.get(index(corpus.len(), random)) else { return Vec::new() };
+    let mut case = first.clone();
+    for _ in 0..=random.below(6) {
+        mutate_once(&mut case, corpus, random);
+    }
+    case.truncate(LONGEST);
+    case
+}
+
+fn index(len: usize, random: &mut Random) -> usize {
+    usize::try_from(random.below(len.max(1) as u64)).unwrap_or_default()
+}
+
+fn mutate_once(case: &mut Vec<u8>, corpus: &[Vec<u8>], random: &mut Random) {
+    const INTERESTING: [u8; 12] = [0, 1, 2, 3, 0x0b, 0x0e, 0x0f, 0x10, 0x12, 0x7f, 0x80, 0xff];
+    let len = case.len();
+    match random.below(10) {
+        0 => case.truncate(index(len + 1, random)),
+        1 => {
+            // A part of another case.
+            let other = &corpus[index(corpus.len(), random)];
+            let (from, to) = (index(other.len() + 1, random), index(other.len() + 1, random));
+            let at = index(len + 1, random);
+            case.splice(at..at, other[from.min(to)..from.max(to)].iter().copied());
+        }
+        2 => {
+            let octets: Vec<u8> = (0..=random.below(16)).map(|_| random.u64().to_le_bytes()[0]).collect();
+            let at = index(len + 1, random);
+            case.splice(at..at, octets);
+        }
+        3 if len > 0 => {
+            let (from, to) = (index(len, random), index(len, random));
+            case.drain(from.min(to)..from.max(to));
+        }
+        4 if len > 0 => {
+            // A part twice.
+            let (from, to) = (index(len, random), index(len, random));
+            let part: Vec<u8> = case[from.min(to)..from.max(to)].to_vec();
+            let at = index(len + 1, random);
+            case.splice(at..at, part);
+        }
+        5 if len > 0 => case[index(len, random)] = random.u64().to_le_bytes()[0],
+        6 | 7 if len > 0 => case[index(len, random)] = INTERESTING[index(INTERESTING.len(), random)],
+        8 if len > 1 => {
+            let at = index(len - 1, random);
+            let word = u16::from_le_bytes([case[at], case[at + 1]]);
+            let near = if random.one_in(2) { word.wrapping_add(1) } else { word.wrapping_sub(1) };
+            case[at..at + 2].copy_from_slice(&near.to_le_bytes());
+        }
+        _ if len > 0 => case[index(len, random)] ^= 1 << random.below(8),
+        _ => {}
+    }
+}
+
+fn write(target: Target, name: &str, octets: &[u8]) -> io::Result<()> {
+    let folder = folder(target);
+    fs::create_dir_all(&folder)?;
+    fs::write(folder.join(name), octets)
+}
+
+/// Records conversations between our client and our server as cases, and writes them where they are
+/// committed. What has an older file of the same name is replaced.
+///
+/// # Errors
+/// If a conversation fails, or the files cannot be written.
+pub async fn record() -> io::Result<()> {
+    let node = Node::start(Demands::Nothing).await?;
+    let ntlm = |level| Some((Provider::Ntlm, level));
+    let spnego = |level| Some((Provider::Spnego, level));
+    for (name, security) in [
+        ("plain", None),
+        ("ntlm-connect", ntlm(AuthLevel::Connect)),
+        ("ntlm-seal", ntlm(AuthLevel::Privacy)),
+        ("spnego-sign", spnego(AuthLevel::Integrity)),
+    ] {
+        for (flag, order) in [("ndr64", 0), ("bigendian", 1)] {
+            let pdus = converse(&node, security, flag).await?;
+            let name = format!("{name}-{flag}");
+            let of = |direction| pdus.iter().filter(move |pdu| pdu.direction == direction);
+            let octets = |direction| of(direction).flat_map(|pdu| pdu.octets.to_vec()).collect::<Vec<_>>();
+            write(Target::Pdu, &format!("{name}-requests"), &octets(Direction::Request))?;
+            write(Target::Pdu, &format!("{name}-responses"), &octets(Direction::Response))?;
+            let mut server = vec![0];
+            for pdu in of(Direction::Request) {
+                server.extend_from_slice(&u16::try_from(pdu.octets.len()).unwrap_or(u16::MAX).to_le_bytes());
+                server.extend_from_slice(&pdu.octets);
+                server.push(1);
+            }
+            write(Target::Server, &name, &server)?;
+            let secured = if security.is_some() { 4 } else { 0 };
+            let client: Vec<u8> = [order | secured, 0].into_iter().chain(octets(Direction::Response)).collect();
+            write(Target::Client, &name, &client)?;
+        }
+    }
+    node.stop().await;
+    for (number, how) in (0..32).enumerate() {
+        write(Target::Authenticated, &format!("program-{number:02}"), &program(how))?;
+    }
+    Ok(())
+}
+
+async fn converse(node: &Node, security: Security, flag: &str) -> io::Result<Vec<Pdu>> {
+    let proxy = Proxy::recording(node.address()).await?;
+    let mut binding = StringBinding::tcp("127.0.0.1", proxy.address().port());
+    binding.options.push(msrpc::binding::BindingOption { name: flag.to_owned(), value: None });
+    let builder = client::to(binding, security, USER, PASSWORD).configure(|config| config.max_frag = 1432);
+    let channel = builder.connect(&trial::INTERFACE).await.map_err(io::Error::other)?;
+    let client = trial::Client::new(channel.clone());
+    let failed = |error: String| io::Error::other(error);
+    client.trial_echo(vec![7; 3000]).await.map_err(|error| failed(error.to_string()))?;
+    let counter = client.trial_open(1).await.map_err(|error| failed(error.to_string()))?;
+    client.trial_add(&counter, 1).await.map_err(|error| failed(error.to_string()))?;
+    // Refused in three ways.
+    let _ = client.trial_fail(5).await;
+    let _ = client.trial_fault(5).await;
+    let _ = channel.call(99, Body::empty()).await;
+    let _ = tokio::time::timeout(std::time::Duration::from_millis(20), client.trial_wait(1)).await;
+    let _ = channel.bind(&trial::INTERFACE).await;
+    Ok(proxy.recorded())
+}
+
+/// Requests of every operation in fragments and as a whole, a cancel, PDUs that were changed.
+fn program(how: u8) -> Vec<u8> {
+    let (wide, whole) = (u8::from(how & 8 == 0), 0x03);
+    let mut octets = vec![how, how & 7];
+    let mut request = |step: u8, flags: u8, call: u8, opnum: u8, stub: &[u8], behind: &[u8]| {
+        let len = u16::try_from(stub.len()).unwrap_or_default().to_le_bytes();
+        // NDR64 where there is such a context.
+        let context = wide & how & 1;
+        octets.extend_from_slice(&[step, flags, call, context, opnum, len[0], len[1]]);
+        octets.extend_from_slice(stub);
+        octets.extend_from_slice(behind);
+    };
+    request(0, whole, 2, 3, &[1, 0, 0, 0, 0, 0, 0, 0], &[]);
+    request(0, 0x01, 3, 2, &[40; 20], &[]);
+    request(1, 0x00, 3, 2, &[0; 33], &[]);
+    request(2, 0x02, 3, 2, &[0; 7], &[]);
+    request(0, whole, 4, 5, &[0, 0, 0, 0], &[]);
+    request(0, whole, 5, 7, &[], &[]);
+    request(0, whole, 6, 8, &[9, 0, 0, 0], &[]);
+    request(0, whole | 0x80, 7, 6, &[5, 0, 0, 0], &[]);
+    // co_cancel of the call that waits, without protection.
+    let mut cancel = vec![6, 16, 5, 0, 18, 3, 0x10, 0, 0, 0, 16, 0, 0, 0, 2, 0, 0, 0];
+    if how & 8 != 0 {
+        cancel[6..].copy_from_slice(&[0, 0, 0, 0, 0, 16, 0, 0, 0, 0, 0, 2]);
+    }
+    octets.extend_from_slice(&cancel);
+    octets.push(15);
+    if how & 2 != 0 {
+        let mut last = |at: u8| {
+            octets.extend_from_slice(&[5, whole, 9, 0, 5, 4, 0, 0, 0, 0, 0, at, 0, 0x10]);
+        };
+        last(how);
+    }
+    octets
+}
