@@ -23,7 +23,8 @@ impl Server {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let options = Options {
             listen: "127.0.0.1:0".parse().unwrap(),
-            epm_port: None,
+            // One that is free: other servers may run beside this one.
+            epm_port: Some(0),
             np_dir: None,
             smb_conf: None,
             ready_file: None,

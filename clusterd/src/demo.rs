@@ -85,7 +85,6 @@ impl Demo {
             error,
         })?;
         let mut config = configuration(&options, &data)?;
-        let accounts = accounts(&options)?;
         let default_port = msrpc::epm::PORT;
         let mapper = |port| SocketAddr::new(options.listen.ip(), port);
         config.tcp.endpoint_mapper = match options.epm_port {
@@ -94,7 +93,14 @@ impl Demo {
             None if std::net::TcpListener::bind(mapper(default_port)).is_ok() => vec![mapper(default_port)],
             None => Vec::new(),
         };
-        let daemon = Daemon::start(&config, Some(accounts)).await?;
+        let daemon = match Daemon::start(&config, Some(accounts(&options)?)).await {
+            // Another took the port since it was looked at.
+            Err(DaemonError::Listen { .. }) if options.epm_port.is_none() && !config.tcp.endpoint_mapper.is_empty() => {
+                config.tcp.endpoint_mapper.clear();
+                Daemon::start(&config, Some(accounts(&options)?)).await?
+            }
+            daemon => daemon?,
+        };
         let demo = Self { daemon, options, config, _folder: folder };
         demo.write_ready_file().map_err(DaemonError::Configuration)?;
         Ok(demo)
