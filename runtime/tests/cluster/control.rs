@@ -1,38 +1,20 @@
 //! Control codes, by the numbers that [MS-CMRP] 3.1.4.2.74, 3.1.4.2.90 and the other tables print.
 
-use msrpc_cluster::{
-    cluster::{
-        control::{Answer, Subject, control, needs_all_access},
-        form::{Form, NetworkForm, ResourceTypeForm, UNKNOWN_GROUP_TYPE, first_node},
-        machine::{Cluster, Command},
-        objects::{Kind, layout},
-        property_list::{Property, PropertyValue, decode, encode},
-        state::ServerState,
-    },
-    security::SecurityDescriptor,
+use msrpc_cluster::cluster::{
+    control::{Answer, Subject, control, needs_all_access},
+    form::{UNKNOWN_GROUP_TYPE, first_node},
+    machine::{Cluster, Command},
+    objects::{Kind, layout},
+    property_list::{Property, PropertyValue, decode, encode},
+    state::ServerState,
 };
 use msrpc_ndr::{Bytes, Win32Error};
-use uuid::Uuid;
+
+use super::formed::formed;
 
 /// A cluster with a group `g` that has a resource `r`.
 fn cluster() -> Cluster {
-    let form = Form {
-        cluster_name: "CLUSTER1".into(),
-        node_name: "node1".into(),
-        security: "O:BAG:BAD:(A;;GA;;;BA)".parse::<SecurityDescriptor>().expect("SDDL"),
-        networks: vec![NetworkForm {
-            name: "Cluster Network 1".into(),
-            interface: "node1 - Ethernet".into(),
-            address: "127.0.0.1".into(),
-        }],
-        resource_types: vec![ResourceTypeForm { name: "Memory".into(), dll_name: "builtin".into() }],
-    };
-    let mut next = 0;
-    let new_id = || {
-        next += 1;
-        Uuid::from_u128(next)
-    };
-    let (registry, _) = form.registry(1, new_id).expect("formed");
+    let (registry, _) = formed();
     let mut cluster = Cluster::new(registry, first_node());
     let commands = [
         Command::SetServerState(ServerState::ReadWrite),

@@ -2,21 +2,19 @@
 
 use std::collections::BTreeMap;
 
-use msrpc_cluster::{
-    cluster::{
-        form::{Form, NetworkForm, ResourceTypeForm, UNKNOWN_GROUP_TYPE, first_node},
-        machine::{CallId, Cluster, Command, HostAction, HostCall, Outcome, Reply},
-        notify::{ClusterChange, Filter, PortVersion, Scope, Ticket, Waiting},
-        objects::{Kind, Objects, Relations, layout},
-        registry::{KeyId, Name, Registry},
-        state::{GroupState, NodeState, ResourceState, ServerState},
-        status,
-    },
-    security::SecurityDescriptor,
+use msrpc_cluster::cluster::{
+    form::{UNKNOWN_GROUP_TYPE, first_node},
+    machine::{CallId, Cluster, Command, HostAction, HostCall, Outcome, Reply},
+    notify::{ClusterChange, Filter, PortVersion, Scope, Ticket, Waiting},
+    objects::{Kind, Objects, Relations, layout},
+    registry::{KeyId, Name, Registry},
+    state::{GroupState, NodeState, ResourceState, ServerState},
+    status,
 };
 use msrpc_ndr::Win32Error;
 use proptest::prelude::*;
-use uuid::Uuid;
+
+use super::formed::formed;
 
 const SECOND: u64 = 10_000_000;
 
@@ -38,23 +36,7 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let form = Form {
-            cluster_name: "CLUSTER1".into(),
-            node_name: "node1".into(),
-            security: "O:BAG:BAD:(A;;GA;;;BA)".parse::<SecurityDescriptor>().expect("SDDL"),
-            networks: vec![NetworkForm {
-                name: "Cluster Network 1".into(),
-                interface: "node1 - Ethernet".into(),
-                address: "127.0.0.1".into(),
-            }],
-            resource_types: vec![ResourceTypeForm { name: "Memory".into(), dll_name: "builtin".into() }],
-        };
-        let mut next = 0;
-        let new_id = || {
-            next += 1;
-            Uuid::from_u128(next)
-        };
-        let (registry, changes) = form.registry(1, new_id).expect("formed");
+        let (registry, changes) = formed();
         let mut store = Registry::new();
         changes.iter().for_each(|change| store.apply(change));
         let cluster = Cluster::new(registry, first_node());

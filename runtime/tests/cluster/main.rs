@@ -2,6 +2,7 @@
 
 mod control;
 mod dependency;
+mod formed;
 mod machine;
 mod notify;
 mod property_list;
