@@ -1,5 +1,6 @@
 //! The edges of a real node: snapshot providers, shares, stores, configuration, the daemon.
 
+pub mod cluster;
 pub mod config;
 pub mod daemon;
 pub mod demo;

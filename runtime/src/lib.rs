@@ -4,6 +4,7 @@
 //! disks, clocks and stores are traits here and live in `clusterd`; so everything can be run in
 //! simulated time with faults, and read in one sitting.
 
+pub mod clusapi;
 pub mod cluster;
 pub mod fsrvp;
 pub mod security;

@@ -40,6 +40,11 @@ impl Sid {
         Self::new(5, &[32, 544])
     }
 
+    /// The local users.
+    pub fn users() -> Self {
+        Self::new(5, &[32, 545])
+    }
+
     /// The local backup operators.
     pub fn backup_operators() -> Self {
         Self::new(5, &[32, 551])

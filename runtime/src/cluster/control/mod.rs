@@ -156,6 +156,12 @@ pub fn control(
     }
 }
 
+/// The common properties of an object as a property list: those that may be changed, or with
+/// [`Function::GetRoCommonProperties`] those that may not.
+pub fn common_properties(cluster: &Cluster, subject: &Subject, function: Function) -> Bytes {
+    get_common(cluster, subject, function != Function::GetRoCommonProperties)
+}
+
 fn dword(value: u32) -> Bytes {
     Bytes::copy_from_slice(&value.to_le_bytes())
 }

@@ -261,6 +261,8 @@ impl Cluster {
         let notices = edit.take_notices();
         let changes = edit.commit();
         self.follow(changes, notices);
+        let batch = registry::encode(&outcome.notification);
+        self.output.batches.extend(self.batch_ports.post(key, &batch));
         Ok(outcome)
     }
 

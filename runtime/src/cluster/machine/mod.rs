@@ -18,13 +18,13 @@ mod volatile;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use msrpc_ndr::Win32Error;
+use msrpc_ndr::{Bytes, Win32Error};
 
 pub use command::{Command, Reply};
 pub use volatile::{CallId, Group, Node, Resource, Timer, Volatile};
 
 use super::{
-    notify::{Hub, Indication, Ticket},
+    notify::{BatchHub, Hub, Indication, Ticket},
     objects::{Kind, Object, Objects, Relations, layout},
     registry::{Change, Edit, KeyId, Name, Notice, Registry, RegistryError},
     state::{GroupState, InterfaceState, NetworkState, NodeState, ResourceState, ServerState},
@@ -65,6 +65,8 @@ pub struct Output {
     pub hosts: Vec<HostCall>,
     /// Whoever waited at a notification port and is answered now.
     pub answers: Vec<(Ticket, Vec<Indication>)>,
+    /// Whoever waited at a batch port and is answered now.
+    pub batches: Vec<(Ticket, Bytes)>,
 }
 
 /// The cluster.
@@ -75,6 +77,7 @@ pub struct Cluster {
     relations: Relations,
     volatile: Volatile,
     ports: Hub,
+    batch_ports: BatchHub,
     server_state: ServerState,
     /// The ID of the node that this is.
     local: Name,
@@ -99,6 +102,7 @@ impl Cluster {
             relations,
             volatile: Volatile { next_call: 1, ..Volatile::default() },
             ports: Hub::default(),
+            batch_ports: BatchHub::default(),
             server_state: ServerState::None,
             local,
             now: 0,
@@ -159,6 +163,33 @@ impl Cluster {
     /// The notification ports.
     pub fn ports(&mut self) -> &mut Hub {
         &mut self.ports
+    }
+
+    /// The batch ports.
+    pub fn batch_ports(&mut self) -> &mut BatchHub {
+        &mut self.batch_ports
+    }
+
+    /// Goes back to what is kept: the registry as a store has it, after it refused changes. States
+    /// and owners stay as they are for what is still there.
+    pub fn restore(&mut self, registry: Registry) {
+        let before: Vec<(Kind, Name)> = Kind::ALL
+            .into_iter()
+            .flat_map(|kind| self.objects.all(kind).map(move |it| (kind, it.id.clone())))
+            .collect();
+        self.objects = Objects::of(&registry);
+        self.relations = Relations::of(&registry, &self.objects);
+        self.registry = registry;
+        for kind in Kind::ALL {
+            let ids: Vec<Name> = self.objects.all(kind).map(|object| object.id.clone()).collect();
+            ids.into_iter().for_each(|id| self.appear(kind, id));
+        }
+        for (kind, id) in before {
+            if self.objects.by_id(kind, &id).is_none() {
+                self.vanish(kind, &id);
+            }
+        }
+        self.touch_all();
     }
 
     /// What this node accepts.

@@ -5,10 +5,12 @@
 //! that are answered by it. A port whose reader is slow holds no more than its limit: what comes
 //! after is dropped, and the reader is told that something was.
 
+mod batch;
 mod change;
 mod event;
 mod hub;
 
+pub use batch::{BatchHub, BatchPortId};
 pub use change::{ClusterChange, ObjectType};
 pub use event::{Event, Subject};
 pub use hub::{Filter, Hub, Indication, PortError, PortId, PortVersion, Scope, Ticket, Waiting};

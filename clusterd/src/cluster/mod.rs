@@ -1,0 +1,4 @@
+//! The edges of a ClusAPI node.
+
+mod keeper;
+pub mod node;
