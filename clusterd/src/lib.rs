@@ -1,7 +1,9 @@
 //! The edges of a real node: snapshot providers, shares, stores, configuration, the daemon.
 
+pub mod cluster;
 pub mod config;
 pub mod daemon;
+pub mod database;
 pub mod demo;
 pub mod fsrvp;
 pub mod jobs;

@@ -10,3 +10,4 @@ pub mod property_list;
 pub mod registry;
 pub mod state;
 pub mod status;
+pub mod store;

@@ -1,0 +1,3 @@
+//! The edges of a ClusAPI node.
+
+pub mod store;
