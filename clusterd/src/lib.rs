@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod config;
 pub mod daemon;
+pub mod database;
 pub mod demo;
 pub mod fsrvp;
 pub mod jobs;

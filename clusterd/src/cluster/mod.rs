@@ -2,3 +2,4 @@
 
 mod keeper;
 pub mod node;
+pub mod store;

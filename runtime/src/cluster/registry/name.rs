@@ -78,6 +78,11 @@ impl Name {
         &self.0
     }
 
+    /// The code units that comparisons go by: two names are the same if these are.
+    pub fn folded(&self) -> impl Iterator<Item = u16> + '_ {
+        self.0.iter().map(|&unit| upper(unit))
+    }
+
     /// The name as it travels.
     pub fn to_wstring(&self) -> WString {
         WString::from_units(self.0.iter().copied())
@@ -113,14 +118,14 @@ impl Default for Name {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.iter().for_each(|&unit| upper(unit).hash(state));
+        self.folded().for_each(|unit| unit.hash(state));
         self.0.len().hash(state);
     }
 }
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.iter().map(|&unit| upper(unit)).cmp(other.0.iter().map(|&unit| upper(unit)))
+        self.folded().cmp(other.folded())
     }
 }
 

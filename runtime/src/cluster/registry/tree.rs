@@ -197,6 +197,38 @@ impl Registry {
         std::iter::successors(self.keys.get(&id), |key| self.keys.get(&key.parent?)).count() - 1
     }
 
+    /// The changes that make this registry of a new one, parents first. What they do not tell is
+    /// which IDs were taken and are free again: see [`reserve`](Self::reserve).
+    pub fn records(&self) -> Vec<Change> {
+        let mut ids: Vec<KeyId> = self.keys.keys().copied().collect();
+        // A key is younger than the one that it is in.
+        ids.sort_unstable();
+        let mut records = Vec::new();
+        for (id, key) in ids.iter().filter_map(|id| Some((*id, self.keys.get(id)?))) {
+            let Key { parent, name, security, last_write, values, .. } = key;
+            let (parent, name, security, last_write) = (*parent, name.clone(), security.clone(), *last_write);
+            records.push(Change::PutKey { id, parent, name, security, last_write });
+            let values = values.iter().map(|(name, value)| (name.clone(), value.clone()));
+            records.extend(values.map(|(name, value)| Change::PutValue { key: id, name, value }));
+        }
+        records
+    }
+
+    /// Numbers of keys, the root among them, and of values.
+    pub fn count(&self) -> (usize, usize) {
+        (self.keys.len(), self.keys.values().map(|key| key.values.len()).sum())
+    }
+
+    /// The ID of the next key: no key had it yet.
+    pub fn next_id(&self) -> KeyId {
+        KeyId(self.next)
+    }
+
+    /// Gives no new key an ID below this one: after loading, so that no ID comes back.
+    pub fn reserve(&mut self, next: KeyId) {
+        self.next = self.next.max(next.0);
+    }
+
     /// Does again what was done: how a store's records become a registry, and how a change made
     /// elsewhere becomes one here. A parent comes before what is in it.
     pub fn apply(&mut self, change: &Change) {
