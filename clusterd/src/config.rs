@@ -1,5 +1,7 @@
 //! The daemon's configuration: a TOML file. `packaging/clusterd.toml` explains it.
 
+mod cluster;
+
 use std::{
     fmt, fs, io,
     net::SocketAddr,
@@ -8,6 +10,8 @@ use std::{
 
 use msrpc_cluster::fsrvp::server::AccessPolicy;
 use serde::{Deserialize, Deserializer, de};
+
+pub use cluster::Cluster;
 
 /// Where the file is unless somebody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/clusterd/clusterd.toml";
@@ -27,8 +31,10 @@ pub struct Config {
     pub samba: Option<Samba>,
     /// RPC over TCP.
     pub tcp: Tcp,
-    /// FSRVP.
+    /// FSRVP. It is served where there is a provider.
     pub fsrvp: Fsrvp,
+    /// ClusAPI, if this host is a node of a cluster.
+    pub cluster: Option<Cluster>,
 }
 
 /// The folder for what the daemon keeps: `/var/lib/clusterd`.
@@ -168,6 +174,18 @@ impl<'de> Deserialize<'de> for Principal {
 }
 
 impl Principal {
+    /// A SID, or an account's name. `what` is where it stands.
+    fn resolve(&self, what: &str) -> Result<String, String> {
+        match self {
+            Self::Sid(text) | Self::User(text) => Ok(text.clone()),
+            Self::Group(name) => match nix::unistd::Group::from_name(name) {
+                Ok(Some(group)) => Ok(format!("S-1-22-2-{}", group.gid)),
+                Ok(None) => Err(format!("{what}: this host has no group {name}")),
+                Err(error) => Err(format!("{what}: group {name} cannot be looked up: {error}")),
+            },
+        }
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let is_sid = |text: &str| {
             text.strip_prefix("S-1-").is_some_and(|rest| rest.split('-').all(|part| part.parse::<u64>().is_ok()))
@@ -347,6 +365,9 @@ impl Config {
         if !self.tcp.listen.is_empty() && self.credentials.is_none() {
             unfit.push("tcp.listen without credentials: nobody could log on".to_owned());
         }
+        if self.cluster.is_some() && self.tcp.listen.is_empty() {
+            unfit.push("[cluster] without tcp.listen: ClusAPI is a protocol over TCP".to_owned());
+        }
         if !self.tcp.endpoint_mapper.is_empty() && self.tcp.listen.is_empty() {
             unfit.push("tcp.endpoint_mapper without tcp.listen: it would have nothing to tell".to_owned());
         }
@@ -354,8 +375,8 @@ impl Config {
     }
 
     fn unfit_names(&self, unfit: &mut Vec<String>) {
-        if self.fsrvp.provider.is_empty() {
-            unfit.push("no [[fsrvp.provider]]: nothing could make a snapshot".to_owned());
+        if self.fsrvp.provider.is_empty() && self.cluster.is_none() {
+            unfit.push("neither a [[fsrvp.provider]] that could make snapshots nor a [cluster] to serve".to_owned());
         }
         if self.samba.is_some() && !self.fsrvp.share.is_empty() {
             unfit.push("[samba] and [[fsrvp.share]] exclude each other: Samba knows its shares".to_owned());
@@ -386,14 +407,10 @@ impl Fsrvp {
     pub fn policy(&self) -> Result<AccessPolicy, String> {
         let mut policy = AccessPolicy { sids: Vec::new(), users: Vec::new() };
         for principal in &self.access {
+            let resolved = principal.resolve("fsrvp.access")?;
             match principal {
-                Principal::Sid(sid) => policy.sids.push(sid.clone()),
-                Principal::User(name) => policy.users.push(name.clone()),
-                Principal::Group(name) => match nix::unistd::Group::from_name(name) {
-                    Ok(Some(group)) => policy.sids.push(format!("S-1-22-2-{}", group.gid)),
-                    Ok(None) => return Err(format!("fsrvp.access: this host has no group {name}")),
-                    Err(error) => return Err(format!("fsrvp.access: group {name} cannot be looked up: {error}")),
-                },
+                Principal::User(_) => policy.users.push(resolved),
+                Principal::Sid(_) | Principal::Group(_) => policy.sids.push(resolved),
             }
         }
         Ok(policy)

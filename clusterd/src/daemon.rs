@@ -1,6 +1,7 @@
 //! The daemon: ports, the FSRVP server, listeners, and their orderly end.
 
 mod build;
+mod node;
 mod rpc;
 
 use std::{fs, io, os::unix::fs::DirBuilderExt, path::PathBuf, sync::Arc, time::Duration};
@@ -9,6 +10,7 @@ use msrpc::{auth::CredentialsFile, server::Server, transport::np::PipeError};
 use msrpc_cluster::fsrvp::{ports::PortError, service::FsrvpService};
 use msrpc_protocols::fsrvp::file_server_vss_agent;
 
+use self::{node::Node, rpc::Services};
 use crate::{
     config::Config,
     fsrvp::{Agent, AgentHandle, StartError},
@@ -37,7 +39,7 @@ pub enum DaemonError {
     /// Another daemon has the data folder.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The store cannot be opened.
+    /// A store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The FSRVP server does not start.
@@ -67,6 +69,8 @@ pub enum DaemonError {
 pub struct Endpoints {
     /// FSRVP, as string bindings.
     pub fsrvp: Vec<String>,
+    /// ClusAPI, as string bindings.
+    pub clusapi: Vec<String>,
     /// The endpoint mapper, as string bindings.
     pub epmapper: Vec<String>,
 }
@@ -75,7 +79,8 @@ pub struct Endpoints {
 #[derive(Debug)]
 pub struct Daemon {
     server: Server,
-    agent: AgentHandle,
+    agent: Option<AgentHandle>,
+    node: Option<Node>,
     endpoints: Endpoints,
 }
 
@@ -92,24 +97,34 @@ impl Daemon {
         made.map_err(|error| DaemonError::Data { path: data.clone(), error })?;
         let lock = lock::take(data, PATIENCE)?;
         let runner = Runner::under(lock);
-        let store = Arc::new(Store::open(&data.join("fsrvp.redb"))?);
-        let parts = build::parts(config, &runner).await?;
-        let policy = config.fsrvp.policy().map_err(DaemonError::Configuration)?;
-        let agent = Agent::start(build::protocol(config), parts.ports(store)).await?;
-        let service = file_server_vss_agent::Service::new(FsrvpService::new(agent.clone(), policy));
         let accounts = match accounts {
             Some(accounts) => Some(accounts),
             None => rpc::accounts(config)?,
         };
-        let serving = rpc::serve(config, parts.ncalrpc_dir, accounts, service).await;
-        let (server, endpoints) = match serving {
-            Ok(serving) => serving,
-            Err(error) => {
-                agent.stop().await;
-                return Err(error);
-            }
+        let mut services = Services::default();
+        let node = match &config.cluster {
+            Some(cluster) => Some(Node::start(cluster, data).await?),
+            None => None,
         };
-        Ok(Self { server, agent, endpoints })
+        services.clusapi = node.as_ref().map(|node| Arc::clone(&node.service));
+        let (agent, ncalrpc_dir) = if config.fsrvp.provider.is_empty() {
+            (None, None)
+        } else {
+            let store = Arc::new(Store::open(&data.join("fsrvp.redb"))?);
+            let parts = build::parts(config, &runner).await?;
+            let policy = config.fsrvp.policy().map_err(DaemonError::Configuration)?;
+            let agent = Agent::start(build::protocol(config), parts.ports(store)).await?;
+            let service = file_server_vss_agent::Service::new(FsrvpService::new(agent.clone(), policy));
+            services.fsrvp = Some(Arc::new(service));
+            (Some(agent), parts.ncalrpc_dir)
+        };
+        match rpc::serve(config, ncalrpc_dir, accounts, services).await {
+            Ok((server, endpoints)) => Ok(Self { server, agent, node, endpoints }),
+            Err(error) => {
+                end(agent, node).await;
+                Err(error)
+            }
+        }
     }
 
     /// Where it can be reached.
@@ -117,15 +132,19 @@ impl Daemon {
         &self.endpoints
     }
 
-    /// The FSRVP server.
-    pub fn agent(&self) -> &AgentHandle {
-        &self.agent
-    }
-
     /// Takes no more calls, lets those in progress end, and stops.
     pub async fn stop(self) {
         self.server.shutdown(GRACE).await;
-        self.agent.stop().await;
+        end(self.agent, self.node).await;
+    }
+}
+
+async fn end(agent: Option<AgentHandle>, node: Option<Node>) {
+    if let Some(agent) = agent {
+        agent.stop().await;
+    }
+    if let Some(node) = node {
+        node.stop().await;
     }
 }
 
@@ -137,6 +156,9 @@ impl Daemon {
 /// What does not fit.
 pub async fn check(config: &Config) -> Result<Vec<String>, DaemonError> {
     config.fsrvp.policy().map_err(DaemonError::Configuration)?;
+    if let Some(cluster) = &config.cluster {
+        cluster.accounts().map_err(DaemonError::Configuration)?;
+    }
     let accounts = rpc::accounts(config)?;
     let mut found = build::check(config).await?;
     if let Some(accounts) = accounts {

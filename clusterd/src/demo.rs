@@ -13,12 +13,17 @@ use msrpc::auth::CredentialsFile;
 use tempfile::TempDir;
 
 use crate::{
-    config::{Config, DataFolder, Provider, Samba, Share},
+    cluster::{forming::Description, store},
+    config::{Cluster, Config, DataFolder, Provider, Samba, Share},
     daemon::{Daemon, DaemonError, Endpoints},
 };
 
 /// The share that there is without Samba.
 const SHARE: &str = "data";
+/// The cluster that it shows.
+const CLUSTER: &str = include_str!("demo/cluster.toml");
+/// The name of its node, this one.
+const NODE: &str = "node1";
 /// Where Debian has the program `btrfs`.
 const BTRFS: [&str; 2] = ["/usr/bin/btrfs", "/sbin/btrfs"];
 
@@ -93,6 +98,7 @@ impl Demo {
             None if std::net::TcpListener::bind(mapper(default_port)).is_ok() => vec![mapper(default_port)],
             None => Vec::new(),
         };
+        form_cluster(&data)?;
         let daemon = match Daemon::start(&config, Some(accounts(&options)?)).await {
             // Another took the port since it was looked at.
             Err(DaemonError::Listen { .. }) if options.epm_port.is_none() && !config.tcp.endpoint_mapper.is_empty() => {
@@ -122,8 +128,10 @@ impl Demo {
 
     /// What a visitor wants to know.
     pub fn greeting(&self) -> String {
-        let Endpoints { fsrvp, epmapper } = self.endpoints();
-        let mut lines = vec!["clusterd demo: File Server Remote VSS [MS-FSRVP] is served at".to_owned()];
+        let Endpoints { fsrvp, epmapper, clusapi } = self.endpoints();
+        let mut lines = vec!["clusterd demo: a cluster, ClusAPI [MS-CMRP] 3.0, is served at".to_owned()];
+        lines.extend(clusapi.iter().map(|binding| format!("    {binding}")));
+        lines.push("File Server Remote VSS [MS-FSRVP] at".to_owned());
         lines.extend(fsrvp.iter().map(|binding| format!("    {binding}")));
         match epmapper.first() {
             Some(mapper) => lines.push(format!("and the endpoint mapper at\n    {mapper}")),
@@ -164,12 +172,16 @@ impl Demo {
             "CLUSCTL_PASSWORD='{password}' clusctl snapshot create //{host}/{share} --user '{user}' --binding '{tcp}'"
         );
         let sealed = tcp.replace(']', ",seal]");
-        let mut commands =
-            vec![clusctl, format!("smbtorture -U '{user}%{password}' '{sealed}' rpc.fsrvp.fsrvp.get_version")];
+        let mut commands = vec![
+            clusctl,
+            format!("smbtorture -U '{user}%{password}' '{sealed}' rpc.fsrvp.fsrvp.get_version"),
+            format!("smbtorture -U '{user}%{password}' '{sealed}' rpc.clusapi"),
+        ];
         // rpcclient asks the mapper, and always at 135.
         let mapped = format!("[{}]", msrpc::epm::PORT);
         if self.endpoints().epmapper.iter().any(|mapper| mapper.ends_with(&mapped)) {
             let ask = format!("rpcclient -U '{user}%{password}' 'ncacn_ip_tcp:{host}[seal]' -c");
+            commands.push(format!("{ask} clusapi_get_cluster_name"));
             commands.push(format!("{ask} fss_get_sup_version"));
             commands.push(format!("{ask} 'fss_create_expose backup ro {share}'"));
         }
@@ -214,6 +226,7 @@ fn data_folder(options: &Options) -> io::Result<(Option<TempDir>, PathBuf)> {
 fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> {
     let mut config = Config { data: DataFolder(data.to_owned()), ..Config::default() };
     config.tcp.listen = vec![options.listen];
+    config.cluster = Some(Cluster { node: Some(NODE.to_owned()), ..Cluster::default() });
     let snapshots = |kind: &str| data.join("snapshots").join(kind);
     let unmade = |path: PathBuf| move |error| DaemonError::Data { path, error };
     fs::create_dir_all(data.join("snapshots")).map_err(unmade(data.join("snapshots")))?;
@@ -242,6 +255,16 @@ fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> 
         config.fsrvp.share.push(Share { name: SHARE.to_owned(), path });
     }
     Ok(config)
+}
+
+/// A cluster to look at, unless a kept folder has one.
+fn form_cluster(data: &Path) -> Result<(), DaemonError> {
+    if data.join(store::FILE).exists() {
+        return Ok(());
+    }
+    let description: Description =
+        toml::from_str(CLUSTER).map_err(|error| DaemonError::Configuration(error.to_string()))?;
+    description.form(data).map_err(|error| DaemonError::Configuration(error.to_string()))
 }
 
 /// A directory with something in it.

@@ -4,6 +4,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use clusterd::{
+    cluster::forming::Description,
     config::{self, Config, Log},
     daemon::{self, Daemon},
     demo::{self, Demo},
@@ -13,12 +14,13 @@ use tokio::signal::unix::{SignalKind, signal};
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
-/// A node of a failover cluster: serves shadow copies of shares (FSRVP).
+/// A node of a failover cluster: serves the cluster's management (ClusAPI) and shadow copies of shares
+/// (FSRVP).
 #[derive(Parser)]
-#[command(version, about, max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(version, about, max_term_width = 100)]
 struct Cli {
     /// Configuration file
-    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH)]
+    #[arg(long, value_name = "FILE", default_value = config::DEFAULT_PATH, global = true)]
     config: PathBuf,
 
     /// Look whether the configuration fits this host, and end
@@ -31,6 +33,11 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Form a cluster of this node, as a short description (TOML) says; see docs/clusterd.md
+    Init {
+        /// The description
+        description: PathBuf,
+    },
     /// Serve everything in the foreground on a temporary folder, for any client to try
     Demo(demo::Options),
 }
@@ -41,6 +48,7 @@ fn main() -> ExitCode {
     let result = runtime.map_err(Into::into).and_then(|runtime| {
         runtime.block_on(async {
             match cli.command {
+                Some(Command::Init { description }) => init(&cli.config, &description),
                 Some(Command::Demo(options)) => run_demo(options).await,
                 None if cli.check => check(&cli.config).await,
                 None => run(&cli.config).await,
@@ -68,7 +76,7 @@ async fn run(path: &std::path::Path) -> Result {
         }
     };
     let endpoints = daemon.endpoints();
-    tracing::info!(fsrvp = ?endpoints.fsrvp, epmapper = ?endpoints.epmapper, "ready");
+    tracing::info!(clusapi = ?endpoints.clusapi, fsrvp = ?endpoints.fsrvp, epmapper = ?endpoints.epmapper, "ready");
     // Nobody to tell is no error.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let signal = end.wait().await;
@@ -85,6 +93,17 @@ async fn check(path: &std::path::Path) -> Result {
         println!("{line}");
     }
     println!("{} is good", path.display());
+    Ok(())
+}
+
+fn init(config: &std::path::Path, description: &std::path::Path) -> Result {
+    let config = Config::load(config)?;
+    let description = Description::load(description)?;
+    let data = &config.data.0;
+    std::fs::create_dir_all(data)
+        .map_err(|error| format!("cannot make the data folder {}: {error}", data.display()))?;
+    description.form(data)?;
+    println!("The cluster {} is formed in {}. Start clusterd to serve it.", description.name, data.display());
     Ok(())
 }
 

@@ -30,21 +30,33 @@ pub(super) fn accounts(config: &Config) -> Result<Option<CredentialsFile>, Daemo
     Ok(Some(accounts))
 }
 
-/// Serves a service at all that is configured.
+/// What is served.
+#[derive(Default)]
+pub(super) struct Services {
+    pub(super) fsrvp: Option<Arc<dyn Service>>,
+    pub(super) clusapi: Option<Arc<dyn Service>>,
+}
+
+/// Serves everything at all that is configured.
 pub(super) async fn serve(
     config: &Config,
     ncalrpc_dir: Option<PathBuf>,
     accounts: Option<CredentialsFile>,
-    service: impl Service,
+    services: Services,
 ) -> Result<(Server, Endpoints), DaemonError> {
-    let mut builder = Server::builder().service(service).annotation("clusterd");
+    let mut builder = Server::builder().annotation("clusterd");
+    for service in services.fsrvp.iter().chain(&services.clusapi) {
+        builder = builder.shared_service(Arc::clone(service));
+    }
     if let Some(accounts) = accounts {
         builder = with_accounts(builder, accounts);
     }
     let mut endpoints = Endpoints::default();
-    if let Some((folder, samba)) = ncalrpc_dir.zip(config.samba.as_ref().filter(|samba| samba.pipe)) {
+    if services.fsrvp.is_some()
+        && let Some((folder, samba)) = ncalrpc_dir.zip(config.samba.as_ref().filter(|samba| samba.pipe))
+    {
         let listener = PipeListener::bind(folder, PIPE, trust(samba.pipe_trust))?;
-        endpoints.fsrvp.push(format!("ncacn_np:{}[\\pipe\\{PIPE}]", host_name()));
+        endpoints.fsrvp.push(format!("ncacn_np:{}[\\pipe\\{PIPE}]", crate::host_name()));
         builder = builder.listen_pipe(listener);
     }
     for address in &config.tcp.listen {
@@ -54,14 +66,19 @@ pub(super) async fn serve(
         builder = builder.listen_mapper(address).await.map_err(|error| unavailable(*address, error))?;
     }
     let server = builder.start().map_err(|error| DaemonError::Listen { address: "all of them".to_owned(), error })?;
-    endpoints.fsrvp.extend(server.tcp_addresses().iter().map(binding));
+    if services.fsrvp.is_some() {
+        endpoints.fsrvp.extend(server.tcp_addresses().iter().map(binding));
+    }
+    if services.clusapi.is_some() {
+        endpoints.clusapi.extend(server.tcp_addresses().iter().map(binding));
+    }
     endpoints.epmapper.extend(server.mapper_addresses().iter().map(binding));
     Ok((server, endpoints))
 }
 
 /// NTLM, raw and in SPNEGO.
 fn with_accounts(builder: ServerBuilder, accounts: CredentialsFile) -> ServerBuilder {
-    let config = Arc::new(NtlmServerConfig::new(host_name(), Arc::new(accounts)));
+    let config = Arc::new(NtlmServerConfig::new(crate::host_name(), Arc::new(accounts)));
     let raw = Arc::clone(&config);
     let raw = AcceptorFn::new(ntlm::AUTH_TYPE, move |_| -> Box<dyn SecurityContext> {
         Box::new(NtlmServer::new(Arc::clone(&raw)))
@@ -78,12 +95,6 @@ fn trust(trust: config::PipeTrust) -> PipeTrust {
         config::PipeTrust::Encrypted => PipeTrust { plain: AuthLevel::None, ..PipeTrust::default() },
         config::PipeTrust::None => PipeTrust::NONE,
     }
-}
-
-fn host_name() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim().split('.').next().unwrap_or_default().to_owned();
-    if name.is_empty() { "localhost".to_owned() } else { name }
 }
 
 fn binding(address: &SocketAddr) -> String {

@@ -96,7 +96,9 @@ async fn answer<N: Node, T: ControlAnswer>(
         if let Some(node) = node {
             host(cluster, &node.id)?;
         }
-        control::control(cluster, &subject, code, &input, domain)
+        control::control(cluster, &subject, code, &input, domain).inspect_err(
+            |error| tracing::debug!(code = format_args!("{code:#010x}"), %error, "a control code is refused"),
+        )
     });
     match answer.await? {
         control::Answer::Octets(octets) => {

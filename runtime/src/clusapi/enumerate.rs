@@ -90,7 +90,7 @@ pub(super) async fn create_enum_ex<N: Node>(
 ) -> Listed<ApiCreateEnumEx> {
     admit(api, types)?;
     cluster.need(Access::Read)?;
-    if options != 0 || types == CLUSTER_ENUM_SHARED_VOLUME_RESOURCE {
+    if options != 0 {
         return Err(Win32Error::ERROR_INVALID_PARAMETER.into());
     }
     let entries = api.look(|cluster| of_cluster(cluster, types)).await?;

@@ -1,7 +1,7 @@
 //! Resources (\[MS-CMRP\] 3.1.4.2.9 to 3.1.4.2.26, 3.1.4.2.109 to 3.1.4.2.111, 3.1.4.2.119,
 //! 3.1.4.2.134, 3.1.4.2.135, 3.1.4.2.142, 3.1.4.2.166).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use msrpc_ndr::{Bytes, Call, Handle, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::clusapi::{ApiGetResourceState, ApiOpenResourceEx};
@@ -286,7 +286,7 @@ pub(super) async fn dependency_expression<N: Node>(
 }
 
 /// The name that a resource's clients know it by: that of the nearest "Network Name" resource that
-/// it depends on.
+/// it depends on, or its own if it is one.
 pub(super) async fn network_name<N: Node>(
     api: &ClusApi<N>,
     _call: &Call,
@@ -300,27 +300,18 @@ fn network_name_of(cluster: &Cluster, id: &Name) -> machine::Outcome<WString> {
     object(cluster, Kind::Resource, id)?;
     let registry = cluster.registry();
     let mut seen = BTreeSet::from([id.clone()]);
-    let mut generation = vec![id.clone()];
-    while !generation.is_empty() {
-        let mut next = Vec::new();
-        for id in &generation {
-            let Some(resource) = cluster.objects().by_id(Kind::Resource, id) else { continue };
-            let depends = cluster.relations().depends(resource.key);
-            for provider in depends.into_iter().flat_map(|depends| depends.resources()) {
-                if !seen.insert(provider.clone()) {
-                    continue;
-                }
-                let Some(object) = cluster.objects().by_id(Kind::Resource, provider) else { continue };
-                let kind = layout::string(registry, object.key, layout::TYPE).unwrap_or_default();
-                if kind.eq_ignore_ascii_case("Network Name") {
-                    let parameters = registry.find(object.key, &layout::path(layout::PARAMETERS));
-                    let name = parameters.ok().and_then(|key| layout::string(registry, key, layout::NAME));
-                    return Ok(name.map_or_else(|| object.name.to_wstring(), |name| name.as_str().into()));
-                }
-                next.push(provider.clone());
-            }
+    let mut nearest_first = VecDeque::from([id.clone()]);
+    while let Some(id) = nearest_first.pop_front() {
+        let Some(resource) = cluster.objects().by_id(Kind::Resource, &id) else { continue };
+        let kind = layout::string(registry, resource.key, layout::TYPE).unwrap_or_default();
+        if kind.eq_ignore_ascii_case("Network Name") {
+            let parameters = registry.find(resource.key, &layout::path(layout::PARAMETERS));
+            let name = parameters.ok().and_then(|key| layout::string(registry, key, layout::NAME));
+            return Ok(name.map_or_else(|| resource.name.to_wstring(), |name| name.as_str().into()));
         }
-        generation = next;
+        let depends = cluster.relations().depends(resource.key);
+        let providers = depends.into_iter().flat_map(|depends| depends.resources());
+        nearest_first.extend(providers.filter(|provider| seen.insert((*provider).clone())).cloned());
     }
     Err(status::ERROR_DEPENDENCY_NOT_FOUND)
 }

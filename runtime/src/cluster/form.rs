@@ -47,6 +47,8 @@ pub struct Form {
     pub cluster_name: String,
     /// The first node's name. Its ID is 1.
     pub node_name: String,
+    /// The address of the resource "Cluster IP Address"; without one, there is no such resource.
+    pub address: Option<String>,
     /// Who may do what.
     pub security: SecurityDescriptor,
     /// Networks.
@@ -119,12 +121,14 @@ impl Form {
 
     /// The group of the cluster's own name.
     fn core_group(&self, edit: &mut Edit<'_>, new_id: &mut impl FnMut() -> Uuid) -> Result<(), RegistryError> {
-        let (address, name) = (new_id().to_string(), new_id().to_string());
-        let resources = [
-            (&address, "Cluster IP Address", "IP Address", String::new()),
-            (&name, "Cluster Name", "Network Name", format!("([{address}])")),
-        ];
-        for (id, name, resource_type, depends) in resources {
+        let mut resources = Vec::new();
+        if let Some(address) = &self.address {
+            let id = new_id().to_string();
+            resources.push((id, "Cluster IP Address", "IP Address", String::new(), (ADDRESS, address)));
+        }
+        let depends = resources.first().map(|(id, ..)| format!("([{id}])")).unwrap_or_default();
+        resources.push((new_id().to_string(), "Cluster Name", "Network Name", depends, (NAME, &self.cluster_name)));
+        for (id, name, resource_type, depends, (parameter, value)) in &resources {
             let key = object(edit, Kind::Resource, id)?;
             let parameters = edit.create(key, &layout::path(PARAMETERS), None)?.0;
             edit.set(key, NAME, Value::string(name))?;
@@ -133,22 +137,17 @@ impl Form {
             edit.set(key, PERSISTENT_STATE, Value::dword(1))?;
             edit.set(key, LOOKS_ALIVE, Value::dword(5_000))?;
             edit.set(key, IS_ALIVE, Value::dword(60_000))?;
-            edit.set(key, DEPENDENCY_EXPRESSION, Value::string(&depends))?;
+            edit.set(key, DEPENDENCY_EXPRESSION, Value::string(depends))?;
             edit.set_ids(key, POSSIBLE_OWNERS, &[first_node()])?;
-            match resource_type {
-                "IP Address" => {
-                    let address = self.networks.first().map_or("127.0.0.1", |network| &network.address);
-                    edit.set(parameters, ADDRESS, Value::string(address))?;
-                }
-                _ => edit.set(parameters, NAME, Value::string(&self.cluster_name))?,
-            }
+            edit.set(parameters, parameter, Value::string(value))?;
         }
         let group = object(edit, Kind::Group, &new_id().to_string())?;
         edit.set(group, NAME, Value::string("Cluster Group"))?;
         edit.set(group, GROUP_TYPE, Value::dword(CORE_GROUP_TYPE))?;
         edit.set(group, PERSISTENT_STATE, Value::dword(1))?;
         edit.set_ids(group, PREFERRED_OWNERS, &[])?;
-        edit.set_ids(group, CONTAINS, &[layout::name(&address), layout::name(&name)])
+        let ids: Vec<Name> = resources.iter().map(|(id, ..)| layout::name(id)).collect();
+        edit.set_ids(group, CONTAINS, &ids)
     }
 }
 

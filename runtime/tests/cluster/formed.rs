@@ -11,6 +11,7 @@ pub(crate) fn formed() -> (Registry, Vec<Change>) {
     let form = Form {
         cluster_name: "CLUSTER1".into(),
         node_name: "node1".into(),
+        address: Some("127.0.0.1".into()),
         security: "O:BAG:BAD:(A;;GA;;;BA)".parse().expect("SDDL"),
         networks: vec![NetworkForm {
             name: "Cluster Network 1".into(),

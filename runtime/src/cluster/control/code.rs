@@ -63,6 +63,10 @@ pub enum Function {
     GetId,
     /// The cluster's fully qualified name.
     GetFqdn,
+    /// Whether quorum is lost without a configured node, or without the quorum resource.
+    CheckVoterEvict,
+    /// Whether quorum is lost once a node or the quorum resource is down.
+    CheckVoterDown,
     /// Names of the common properties that may be changed.
     EnumCommonProperties,
     /// Common properties that may not be changed.
@@ -110,6 +114,8 @@ impl Function {
             0x35 if target == Target::Interface => Self::GetNetwork,
             0x39 => Self::GetId,
             0x3d if target == Target::Cluster => Self::GetFqdn,
+            0x45 if target == Target::Cluster => Self::CheckVoterEvict,
+            0x49 if target == Target::Cluster => Self::CheckVoterDown,
             0x51 => Self::EnumCommonProperties,
             0x55 => Self::GetRoCommonProperties,
             0x59 => Self::GetCommonProperties,

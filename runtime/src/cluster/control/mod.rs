@@ -1,6 +1,7 @@
 //! Control codes (\[MS-CMRP\] 3.1.4.3): asking objects for their properties and changing them.
 
 mod code;
+mod quorum;
 mod schema;
 
 use msrpc_ndr::{Bytes, Win32Error};
@@ -8,6 +9,7 @@ use msrpc_ndr::{Bytes, Win32Error};
 pub use code::{Function, Target, needs_all_access};
 pub use schema::{CommonProperty, Format, common};
 
+use self::quorum::Voter;
 use super::{
     machine::{Cluster, Command},
     objects::{Kind, Object, layout},
@@ -127,6 +129,8 @@ pub fn control(
             let name = layout::string(registry, key, layout::CLUSTER_NAME).unwrap_or_default();
             octets(text(&if domain.is_empty() { name } else { format!("{name}.{domain}") }))
         }
+        Function::CheckVoterEvict => octets(dword(quorum::without(cluster, input, Voter::Evicted)? as u32)),
+        Function::CheckVoterDown => octets(dword(quorum::without(cluster, input, Voter::Down)? as u32)),
         Function::EnumCommonProperties => octets(strings(writable(subject).map(|property| property.name.to_owned()))),
         Function::GetRoCommonProperties => octets(get_common(cluster, subject, false)),
         Function::GetCommonProperties => octets(get_common(cluster, subject, true)),
