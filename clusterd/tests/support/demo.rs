@@ -2,15 +2,16 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use msrpc::client::BoundChannel;
+use msrpc::client::{BoundChannel, ConnectError};
 use msrpc_ndr::{AuthLevel, CallError, HResult, Uuid};
-use msrpc_protocols::fsrvp::file_server_vss_agent as agent;
+use msrpc_protocols::{clusapi3::clusapi, fsrvp::file_server_vss_agent as agent};
 use msrpc_tests::rpc::{
     client::{self, Provider},
     node::{PASSWORD, USER},
@@ -49,10 +50,31 @@ impl Demo {
         Self::run(folder, command, &data)
     }
 
-    fn run(folder: Arc<TempDir>, mut command: Command, data: &Path) -> Result<Self, String> {
+    /// In a network namespace of its own, with the endpoint mapper at port 135. Takes root.
+    pub fn in_a_network_of_its_own() -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let data = folder.path().join("d");
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-ec", &format!("ip link set lo up; {SCRIPT}"), "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_clusterd"));
+        Self::run_with(folder, command, &data, 135).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// A program in the demo's network.
+    pub fn inside(&self, program: &Path) -> Command {
+        let mut command = Command::new("nsenter");
+        command.args(["--net", "--target", &self.child.id().to_string()]).arg(program);
+        command
+    }
+
+    fn run(folder: Arc<TempDir>, command: Command, data: &Path) -> Result<Self, String> {
+        Self::run_with(folder, command, data, 0)
+    }
+
+    fn run_with(folder: Arc<TempDir>, mut command: Command, data: &Path, mapper: u16) -> Result<Self, String> {
         let (ready, log) = (folder.path().join("ready"), fs::File::create(folder.path().join("log")).unwrap());
         let child = command
-            .args(["demo", "--epm-port", "0", "--user", USER, "--password", PASSWORD, "--data"])
+            .args(["demo", "--epm-port", &mapper.to_string(), "--user", USER, "--password", PASSWORD, "--data"])
             .arg(data)
             .arg("--ready-file")
             .arg(&ready)
@@ -85,6 +107,34 @@ impl Demo {
         super::node::signal("INT", self.child.id());
         assert!(self.child.wait().unwrap().success());
         Arc::clone(&self.folder)
+    }
+
+    /// Ends it as a crash does; gives its folder back.
+    pub fn kill(mut self) -> Arc<TempDir> {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let _stale = fs::remove_file(self.folder.path().join("ready"));
+        Arc::clone(&self.folder)
+    }
+
+    /// Starts again on a folder that a former one left.
+    pub fn again(folder: Arc<TempDir>) -> Self {
+        let data = folder.path().join("d");
+        Self::run(folder, Command::new(env!("CARGO_BIN_EXE_clusterd")), &data).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        let (host, port) = self.binding.trim_end_matches(']').rsplit_once('[').unwrap();
+        let host = host.rsplit_once(':').unwrap().1;
+        SocketAddr::new(host.parse().unwrap(), port.parse().unwrap())
+    }
+
+    /// A client of its cluster.
+    pub async fn cluster(&self) -> Result<clusapi::Client<BoundChannel>, ConnectError> {
+        let security = Some((Provider::Spnego, AuthLevel::Privacy));
+        let builder = client::to(self.binding.parse().unwrap(), security, USER, PASSWORD);
+        Ok(clusapi::Client::new(builder.connect(&clusapi::INTERFACE).await?))
     }
 
     pub fn data(&self, name: &str) -> PathBuf {

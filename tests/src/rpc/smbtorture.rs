@@ -33,8 +33,23 @@ impl Smbtorture {
     /// # Errors
     /// If smbtorture cannot be run, or does not come to an end.
     pub async fn run(&self, server: SocketAddr, flags: &str, login: Option<&str>, test: &str) -> io::Result<Finished> {
+        self.run_with(&[], server, flags, login, test).await
+    }
+
+    /// Runs a test with more options: `-X` lets it do what it calls dangerous.
+    ///
+    /// # Errors
+    /// If smbtorture cannot be run, or does not come to an end.
+    pub async fn run_with(
+        &self,
+        options: &[&str],
+        server: SocketAddr,
+        flags: &str,
+        login: Option<&str>,
+        test: &str,
+    ) -> io::Result<Finished> {
         let mut command = Command::new(&self.program);
-        command.arg("-s").arg(self.folder.path().join("smb.conf"));
+        command.args(options).arg("-s").arg(self.folder.path().join("smb.conf"));
         match login {
             Some(login) => command.args(["-U", login]),
             None => command.args(["-N", "-U%"]),
