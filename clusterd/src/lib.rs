@@ -6,6 +6,7 @@ pub mod daemon;
 pub mod database;
 pub mod demo;
 pub mod fsrvp;
+pub mod hosts;
 pub mod jobs;
 pub mod lock;
 pub mod logging;

@@ -12,7 +12,7 @@ use std::{
 };
 
 use msrpc_cluster::fsrvp::ports::PortError;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
     process::Command,
@@ -30,7 +30,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// How long output is waited for that a descendant of an ended program holds open.
 const LEFTOVERS: Duration = Duration::from_secs(1);
 /// `PATH` for programs that start others.
-const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(crate) const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Starts programs.
 ///
@@ -220,21 +220,30 @@ async fn read(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>, limit: u
 }
 
 /// A process group, killed unless it has ended by itself.
-struct Group(Option<Pid>);
+#[derive(Debug)]
+pub(crate) struct Group(Option<Pid>);
 
 impl Group {
-    fn of(child: &tokio::process::Child) -> Self {
+    /// That of a child that leads one.
+    pub(crate) fn of(child: &tokio::process::Child) -> Self {
         Self(child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw))
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends all of it a signal.
+    pub(crate) fn signal(&self, signal: Signal) {
         if let Some(group) = self.0 {
             // An error says that nobody is left.
             let _ = kill_process_group(group, signal);
         }
     }
 
-    fn disarm(&mut self) {
+    /// Whether anybody is in it, if only to be collected by their parent.
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.is_some_and(|group| test_kill_process_group(group).is_ok())
+    }
+
+    /// Leaves it alone from now on.
+    pub(crate) fn disarm(&mut self) {
         self.0 = None;
     }
 }

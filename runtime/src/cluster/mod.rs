@@ -3,6 +3,7 @@
 pub mod control;
 pub mod dependency;
 pub mod form;
+pub mod host;
 pub mod machine;
 pub mod node;
 pub mod notify;

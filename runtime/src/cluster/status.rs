@@ -9,14 +9,22 @@ macro_rules! codes {
 }
 
 codes! {
+    /// A folder is not there.
+    ERROR_PATH_NOT_FOUND = 3;
     /// A target handle is wrong.
     ERROR_INVALID_TARGET_HANDLE = 114;
     /// The container is not empty.
     ERROR_DIR_NOT_EMPTY = 145;
+    /// It took too long.
+    WAIT_TIMEOUT = 258;
     /// An assertion does not hold.
     ERROR_ASSERTION_FAILURE = 668;
+    /// Something else was asked for meanwhile.
+    ERROR_OPERATION_ABORTED = 995;
     /// Dependencies would be circular.
     ERROR_CIRCULAR_DEPENDENCY = 1059;
+    /// A process has ended that should not have.
+    ERROR_PROCESS_ABORTED = 1067;
     /// The group is one of those that clients may not change so.
     ERROR_SPECIAL_GROUP = 1372;
     /// A security descriptor is not well-formed.
@@ -45,6 +53,10 @@ codes! {
     ERROR_GROUP_NOT_FOUND = 5013;
     /// The node does not own the resource.
     ERROR_HOST_NODE_NOT_RESOURCE_OWNER = 5015;
+    /// The resource's host does not know it, or cannot make it.
+    ERROR_RESMON_CREATE_FAILED = 5017;
+    /// The resource's host could not bring it online.
+    ERROR_RESMON_ONLINE_FAILED = 5018;
     /// The resource is online.
     ERROR_RESOURCE_ONLINE = 5019;
     /// The resource takes no part in the quorum.

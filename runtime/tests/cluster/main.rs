@@ -3,6 +3,7 @@
 mod control;
 mod dependency;
 mod formed;
+mod host;
 mod machine;
 mod notify;
 mod property_list;
