@@ -1,18 +1,40 @@
-//! Stand-in until the hosts are merged: everything works at once.
+//! The state machine's calls, on their way to the resource hosts.
 
-use msrpc_cluster::cluster::machine::{Cluster, Command, HostCall};
-use tokio::sync::mpsc;
+use std::sync::Arc;
+
+use msrpc_cluster::cluster::{
+    host::{ResourceSpec, ResourceType},
+    machine::{Cluster, HostCall},
+    registry::Name,
+};
 
 use super::node::HostPort;
+use crate::hosts::{GenericApplication, GenericScript, Hosts, Mark, memory};
 
-/// The types that a new cluster has.
-pub const TYPES: &[&str] = &["Generic Application", "Generic Script", "Generic Service"];
+/// Names of the types that a new cluster has beside `Network Name` and `IP Address`, which all have.
+pub const TYPES: [&str; 3] = ["Generic Application", "Generic Script", "Generic Service"];
 
-/// Hosts that do what they are asked at once.
-pub struct AtOnce(pub mpsc::UnboundedSender<Command>);
+/// The types that a node here can host.
+pub fn types(mark: &Mark) -> Vec<Arc<dyn ResourceType>> {
+    let mut types = memory::builtin();
+    types.push(Arc::new(GenericApplication::new(mark.clone())));
+    types.push(Arc::new(GenericScript::new(mark.clone())));
+    types
+}
 
-impl HostPort for AtOnce {
-    fn call(&self, call: HostCall, _cluster: &Cluster) {
-        let _gone = self.0.send(Command::HostDone { call: call.call, result: Ok(()) });
+/// Gives hosts what the cluster says of a resource with each call.
+#[derive(Debug)]
+pub struct Hosting(pub Arc<Hosts>);
+
+impl HostPort for Hosting {
+    fn call(&self, call: HostCall, cluster: &Cluster) {
+        match ResourceSpec::of(cluster, &call.resource) {
+            Some(spec) => self.0.call(call, spec),
+            None => self.0.close(&call.resource),
+        }
+    }
+
+    fn close(&self, resource: &Name) {
+        self.0.close(resource);
     }
 }

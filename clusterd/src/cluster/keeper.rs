@@ -4,14 +4,13 @@
 use std::{sync::Weak, time::Duration};
 
 use msrpc_cluster::cluster::{
-    machine::{Command, HostCall, Outcome},
-    notify::{Indication, Ticket},
+    machine::{Command, Outcome},
     store::{Committing, StoreError},
 };
-use msrpc_ndr::{Bytes, Win32Error};
+use msrpc_ndr::Win32Error;
 use tokio::sync::{mpsc, oneshot};
 
-use super::node::Shared;
+use super::node::{Follows, Shared};
 
 /// How long to wait before a store that cannot be read is asked again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -22,9 +21,7 @@ pub(super) struct Item {
     pub(super) number: u64,
     /// Its changes on their way to the store, if there are any.
     pub(super) committing: Option<Committing>,
-    pub(super) hosts: Vec<HostCall>,
-    pub(super) answers: Vec<(Ticket, Vec<Indication>)>,
-    pub(super) batches: Vec<(Ticket, Bytes)>,
+    pub(super) follows: Follows,
     /// Told when it is kept or lost.
     pub(super) done: Option<oneshot::Sender<Outcome<()>>>,
 }
@@ -50,7 +47,7 @@ impl Keeper {
                 Ok(()) => {
                     {
                         let mut state = shared.lock();
-                        shared.carry_out(&mut state, item.hosts, item.answers, item.batches);
+                        shared.carry_out(&mut state, item.follows);
                     }
                     shared.settled(|kept| kept.up_to = item.number);
                     if let Some(done) = item.done {
@@ -101,7 +98,7 @@ impl Keeper {
             state.cluster.restore(loaded.registry);
             state.base = loaded.revision;
             state.refusing = None;
-            lost.iter().flat_map(|item| item.hosts.iter().map(|call| call.call)).collect::<Vec<_>>()
+            lost.iter().flat_map(|item| item.follows.hosts.iter().map(|call| call.call)).collect::<Vec<_>>()
         };
         shared.settled(|kept| {
             kept.up_to = to;
@@ -110,8 +107,9 @@ impl Keeper {
         for item in lost {
             // The port has forgotten who waited. An indication too many does no harm, while a batch
             // that was not done is not told: that wait ends.
-            shared.carry_out(&mut shared.lock(), Vec::new(), item.answers, Vec::new());
-            shared.end_batch_waits(item.batches.into_iter().map(|(ticket, _)| ticket));
+            let Follows { answers, batches, .. } = item.follows;
+            shared.carry_out(&mut shared.lock(), Follows { answers, ..Follows::default() });
+            shared.end_batch_waits(batches.into_iter().map(|(ticket, _)| ticket));
             if let Some(done) = item.done {
                 let _gone = done.send(Err(code));
             }

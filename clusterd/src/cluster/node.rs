@@ -34,6 +34,9 @@ const EPOCH: u64 = 116_444_736_000_000_000;
 pub trait HostPort: Send + Sync + 'static {
     /// Asks a resource's host for something. The answer comes as [`Command::HostDone`].
     fn call(&self, call: HostCall, cluster: &Cluster);
+
+    /// Lets a resource go that is no more.
+    fn close(&self, resource: &Name);
 }
 
 /// A node that runs. Cloning is cheap; all clones are the same node.
@@ -61,6 +64,15 @@ pub(super) struct Kept {
     pub(super) up_to: u64,
     /// The items that were lost when a store last refused, and the code for it.
     pub(super) lost: Option<(u64, u64, Win32Error)>,
+}
+
+/// What follows from a command once its changes are kept.
+#[derive(Debug, Default)]
+pub(super) struct Follows {
+    pub(super) hosts: Vec<HostCall>,
+    pub(super) closed: Vec<Name>,
+    pub(super) answers: Vec<(Ticket, Vec<Indication>)>,
+    pub(super) batches: Vec<(Ticket, Bytes)>,
 }
 
 /// What the lock guards.
@@ -152,17 +164,18 @@ impl ClusterNode {
         Ok(node)
     }
 
-    /// Takes no more requests, and ends all resources at once. What they were commanded to be stays.
-    pub async fn stop(&self) {
-        {
+    /// Takes no more requests, and takes all resources offline in the order of their dependencies;
+    /// what is not down within the limit is ended at once. What they were commanded to be stays.
+    pub async fn stop(&self, limit: Duration) {
+        let down = |cluster: &Cluster| cluster.volatile().resources.values().all(|resource| resource.state.is_down());
+        drop(self.shared.command(Command::SetServerState(ServerState::ShuttingDown)));
+        if !self.settle(limit, down).await {
+            tracing::warn!(?limit, "not all resources went offline in time; they are ended");
             let mut state = self.shared.lock();
-            let now = self.shared.now();
-            let _done = state.cluster.apply(Command::SetServerState(ServerState::ShuttingDown), now);
             state.cluster.terminate_all();
             let output = state.cluster.take_output();
             self.shared.put_out(&mut state, output, None);
         }
-        self.shared.changed.send_modify(|count| *count += 1);
         let _kept = self.look(|_| Ok(())).await;
     }
 }
@@ -212,9 +225,10 @@ impl Shared {
 
     /// Hands on what a command has put out. Where nothing has to be kept or waited for, at once.
     fn put_out(&self, state: &mut State, output: Output, done: Option<oneshot::Sender<Outcome<()>>>) {
-        let Output { changes, hosts, answers, batches } = output;
+        let Output { changes, hosts, closed, answers, batches } = output;
+        let follows = Follows { hosts, closed, answers, batches };
         if changes.is_empty() && self.kept.borrow().up_to == state.last {
-            self.carry_out(state, hosts, answers, batches);
+            self.carry_out(state, follows);
             if let Some(done) = done {
                 let _nobody = done.send(Ok(()));
             }
@@ -226,20 +240,18 @@ impl Shared {
             committing
         });
         state.last += 1;
-        let item = Item { number: state.last, committing, hosts, answers, batches, done };
+        let item = Item { number: state.last, committing, follows, done };
         let _keeper_lives_as_long = state.items.send(item);
     }
 
     /// Does what may be done once everything before is kept.
-    pub(super) fn carry_out(
-        &self,
-        state: &mut State,
-        hosts: Vec<HostCall>,
-        answers: Vec<(Ticket, Vec<Indication>)>,
-        batches: Vec<(Ticket, Bytes)>,
-    ) {
+    pub(super) fn carry_out(&self, state: &mut State, follows: Follows) {
+        let Follows { hosts, closed, answers, batches } = follows;
         for call in hosts {
             self.hosts.call(call, &state.cluster);
+        }
+        for resource in &closed {
+            self.hosts.close(resource);
         }
         for (ticket, indications) in answers {
             if let Some(waiting) = state.waiting.remove(&ticket) {

@@ -1,6 +1,6 @@
 //! The cluster node, as the configuration says.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use msrpc_cluster::{
     clusapi::ClusApi,
@@ -18,12 +18,18 @@ use tokio::sync::mpsc;
 use super::DaemonError;
 use crate::{
     cluster::{
-        hosting::AtOnce,
+        hosting::{self, Hosting},
         node::ClusterNode,
         store::{self, EmbeddedStore},
     },
     config::Cluster,
+    hosts::{Hosts, Mark},
 };
+
+/// How long resources may take to go offline in order when the daemon stops.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long those that have not get then.
+const GRACE: Duration = Duration::from_secs(1);
 
 /// What the server tells of itself: as Windows Server 2016 does, whose ClusAPI this is.
 const VERSION: (u16, u16, u16) = (10, 0, 14393);
@@ -31,6 +37,7 @@ const VERSION: (u16, u16, u16) = (10, 0, 14393);
 /// A node that runs, and its ClusAPI.
 pub(super) struct Node {
     node: ClusterNode,
+    hosts: Arc<Hosts>,
     pub(super) service: Arc<dyn Service>,
 }
 
@@ -59,14 +66,21 @@ impl Node {
         })?;
         let (events, inbox) = mpsc::unbounded_channel();
         let about = About { version: VERSION, vendor: "clusterd".to_owned(), domain: config.domain.clone() };
-        let hosts = Box::new(AtOnce(events));
-        let node = ClusterNode::start(store, local.id, hosts, inbox, about).await.map_err(unreadable)?;
+        let mark = Mark::of_folder(data).map_err(|error| DaemonError::Data { path: data.to_owned(), error })?;
+        let left = mark.end_leftovers();
+        if left > 0 {
+            tracing::warn!(processes = left, "ended what a killed daemon's resources had left running");
+        }
+        let hosts = Arc::new(Hosts::new(hosting::types(&mark), events));
+        let port = Box::new(Hosting(Arc::clone(&hosts)));
+        let node = ClusterNode::start(store, local.id, port, inbox, about).await.map_err(unreadable)?;
         let service = Arc::new(clusapi::Service::new(ClusApi::new(node.clone(), accounts)));
-        Ok(Self { node, service })
+        Ok(Self { node, hosts, service })
     }
 
     /// Takes no more requests, and ends what runs.
     pub(super) async fn stop(self) {
-        self.node.stop().await;
+        self.node.stop(PATIENCE).await;
+        self.hosts.stop(GRACE).await;
     }
 }

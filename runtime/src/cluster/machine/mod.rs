@@ -63,6 +63,8 @@ pub struct Output {
     pub changes: Vec<Change>,
     /// What resource hosts have to do.
     pub hosts: Vec<HostCall>,
+    /// Resources that are no more: their hosts can let them go.
+    pub closed: Vec<Name>,
     /// Whoever waited at a notification port and is answered now.
     pub answers: Vec<(Ticket, Vec<Indication>)>,
     /// Whoever waited at a batch port and is answered now.
@@ -331,7 +333,12 @@ impl Cluster {
     fn vanish(&mut self, kind: Kind, id: &Name) {
         let volatile = &mut self.volatile;
         match kind {
-            Kind::Resource => drop(volatile.resources.remove(id)),
+            Kind::Resource => {
+                if let Some(call) = volatile.resources.remove(id).and_then(|resource| resource.call) {
+                    self.calls.remove(&call);
+                }
+                self.output.closed.push(id.clone());
+            }
             Kind::Group => {
                 self.dirty.remove(id);
                 drop(volatile.groups.remove(id));
