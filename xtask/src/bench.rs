@@ -30,6 +30,8 @@ enum What {
     Rpc,
     /// Shadow copies, beside Samba's server. Takes root.
     Fsrvp,
+    /// The cluster's management, beside what limits it.
+    Clusapi,
 }
 
 pub(crate) fn run(options: &Options) -> Result {
@@ -49,6 +51,9 @@ pub(crate) fn run(options: &Options) -> Result {
     }
     if options.what.is_none_or(|chosen| chosen == What::Fsrvp) {
         workspace::run(workspace::cargo().args(["bench", "--quiet", "--package", "clusterd", "--bench", "fsrvp"]))?;
+    }
+    if options.what.is_none_or(|chosen| chosen == What::Clusapi) {
+        workspace::run(workspace::cargo().args(["bench", "--quiet", "--package", "clusterd", "--bench", "clusapi"]))?;
     }
     Ok(())
 }

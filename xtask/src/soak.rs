@@ -16,9 +16,9 @@ pub(crate) struct Options {
     /// Random cases of each property (the bound: a run ends when they are through).
     #[arg(long, default_value_t = 4096)]
     cases: u32,
-    /// How often clusterd is killed.
-    #[arg(long, default_value_t = 200)]
-    kills: u32,
+    /// How often clusterd is killed: 200 times for FSRVP, 500 for ClusAPI.
+    #[arg(long)]
+    kills: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -26,6 +26,8 @@ enum What {
     /// Kills of clusterd at random moments of running FSRVP sequences, on btrfs, and the whole of
     /// Samba's suite.
     Fsrvp,
+    /// Kills of clusterd under write load of its cluster.
+    Clusapi,
 }
 
 pub(crate) fn run(options: &Options) -> Result {
@@ -46,7 +48,14 @@ pub(crate) fn run(options: &Options) -> Result {
             ]);
             command.args(["--", "--include-ignored", "--nocapture"])
         }
+        Some(What::Clusapi) => {
+            command.args(["test", "--package", "clusterd", "--release", "--test", "clusapi_soak"]);
+            command.args(["--", "--include-ignored", "--nocapture"])
+        }
     };
-    command.env("PROPTEST_CASES", options.cases.to_string()).env("CLUSTERD_KILLS", options.kills.to_string());
+    if let Some(kills) = options.kills {
+        command.env("CLUSTERD_KILLS", kills.to_string());
+    }
+    command.env("PROPTEST_CASES", options.cases.to_string());
     workspace::run(&mut command)
 }

@@ -123,6 +123,11 @@ impl Demo {
         Self::run(folder, Command::new(env!("CARGO_BIN_EXE_clusterd")), &data).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         let (host, port) = self.binding.trim_end_matches(']').rsplit_once('[').unwrap();
