@@ -1,4 +1,4 @@
-//! The cluster's store: what is kept, what is refused, and what commits share.
+//! The cluster's store: what is kept, what is refused, and what commits share. Takes about 3 s.
 
 mod random;
 
@@ -63,7 +63,7 @@ fn spelled(registry: &Registry) -> String {
 
 #[tokio::test]
 async fn what_is_loaded_is_what_was_committed_whatever_was_done() {
-    for seed in 1..=12 {
+    for seed in 1..=5 {
         let mut random = Random::new(seed);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
@@ -166,6 +166,34 @@ async fn the_file_of_a_process_that_was_killed_has_all_that_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_value_is_found_under_its_name_though_another_version_knew_other_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let mut registry = Registry::new();
+    let mut edit = registry.edit(1);
+    edit.set_value(KeyId::ROOT, name("größe"), Value::dword(1)).unwrap();
+    edit.commit();
+    EmbeddedStore::create(&path, &registry).unwrap();
+    // As if there had been no upper-case form of this letter.
+    let octets = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    let table = redb::TableDefinition::<(u64, &[u8]), &[u8]>::new("values");
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut values = transaction.open_table(table).unwrap();
+        let row = values.remove((0, &*octets("GRÖßE"))).unwrap().expect("the row").value().to_vec();
+        values.insert((0, &*octets("GRößE")), &*row).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(spelled(&store.load().await.unwrap().registry), spelled(&registry));
+    let removal = Change::RemoveValue { key: KeyId::ROOT, name: name("GRÖßE") };
+    store.commit(Revision(1), vec![removal]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().registry.count(), (1, 0));
+}
+
+#[tokio::test]
 async fn nobody_else_commits_and_a_watch_ends_with_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE);
@@ -251,7 +279,7 @@ async fn damaged_files_are_refused_with_what_to_do_and_not_touched() {
     // Elsewhere an octet that is different is noticed, or else nothing depends on it.
     let mut noticed = 0;
     let places: Vec<usize> = (0..whole.len()).filter(|&place| whole[place] != 0).collect();
-    for _ in 0..80 {
+    for _ in 0..30 {
         let mut damaged = whole.clone();
         let place = places[random.below(places.len())];
         damaged[place] ^= 1 << random.below(8);

@@ -1,0 +1,6 @@
+//! Resource hosts with real processes. Takes about 3 s.
+
+mod application;
+mod rig;
+mod script;
+mod supervisor;
