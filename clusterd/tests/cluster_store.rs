@@ -378,13 +378,20 @@ async fn full_disk(folder: &Path) {
     let store = EmbeddedStore::open(&path).unwrap();
     let big = || Value::binary(vec![7; 200_000]);
     let mut revision = Revision(1);
-    let error = loop {
-        match store.commit(revision, put(&format!("v{}", revision.0), big())).await {
-            Ok(next) => revision = next,
-            Err(error) => break error,
+    let (error, next) = loop {
+        let big = store.commit(revision, put(&format!("v{}", revision.0), big()));
+        let next = store.commit(revision.next(), put("next", Value::dword(1)));
+        match (big.await, next.await) {
+            (Ok(_), Ok(next)) => revision = next,
+            (Ok(next), Err(error)) => {
+                revision = next;
+                break (error.clone(), error);
+            }
+            (Err(error), next) => break (error, next.unwrap_err()),
         }
     };
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+    assert!(matches!(next, StoreError::Full(_) | StoreError::Unsettled(_)), "what was built on it: {next:?}");
     assert!(error.to_string().contains(FILE), "{error}");
     // What comes after is refused until it is known what is kept.
     let small = || put("small", Value::dword(1));
@@ -394,7 +401,9 @@ async fn full_disk(folder: &Path) {
     }
     let loaded = store.load().await.unwrap();
     assert_eq!(loaded.revision, revision);
-    assert_eq!(loaded.registry.key(KeyId::ROOT).unwrap().values().len() as u64, revision.0 - 1);
+    let bigs =
+        loaded.registry.key(KeyId::ROOT).unwrap().values().iter().filter(|(_, value)| value.data.len() == 200_000);
+    assert_eq!(bigs.count() as u64, revision.0 / 2);
     // A read-only file system is told apart, and with room it goes on as if nothing had been.
     let mount = |options: &str| {
         let mut mount = std::process::Command::new("mount");
