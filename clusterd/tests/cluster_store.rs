@@ -2,7 +2,14 @@
 
 mod random;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, pin::pin};
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    pin::pin,
+};
 
 use clusterd::{
     cluster::store::{
@@ -162,6 +169,56 @@ async fn the_file_of_a_process_that_was_killed_has_all_that_was_acknowledged() {
         let loaded = EmbeddedStore::open(&left).unwrap().load().await.unwrap();
         assert_eq!(loaded.revision, Revision(number + 1));
         assert_eq!(loaded.registry.key(KeyId::ROOT).unwrap().values().len() as u64, number);
+    }
+}
+
+/// The test that is also the process that it kills.
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_writes_has_kept_what_it_acknowledged() {
+    const INSIDE: &str = "CLUSTERD_TEST_WRITER";
+    const NAME: &str = "a_process_that_is_killed_while_it_writes_has_kept_what_it_acknowledged";
+    const ROUNDS: u64 = 8;
+    if let Some(path) = std::env::var_os(INSIDE) {
+        return write_for_ever(Path::new(&path)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    EmbeddedStore::create(&path, &Registry::new()).unwrap();
+    let mut random = Random::new(11);
+    for round in 0..ROUNDS {
+        let mut writer = std::process::Command::new(std::env::current_exe().unwrap());
+        writer.args(["--exact", NAME, "--nocapture"]).env(INSIDE, &path).stdout(std::process::Stdio::piped());
+        let mut writer = writer.spawn().unwrap();
+        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let first = lines.by_ref().find_map(|line| line.strip_prefix("kept ")?.parse::<u64>().ok());
+        std::thread::sleep(std::time::Duration::from_micros(random.next() % 60_000));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let kept = lines.filter_map(|line| line.strip_prefix("kept ")?.parse().ok()).last().or(first).unwrap();
+        let loaded = EmbeddedStore::open(&path).unwrap().load().await.unwrap();
+        assert!(loaded.revision.0 >= kept, "round {round}: {} is kept, {kept} was acknowledged", loaded.revision.0);
+        // Each commit is there whole: its value says which it was.
+        let value = |text| loaded.registry.value(KeyId::ROOT, &name(text)).unwrap().as_qword();
+        assert_eq!(
+            (value("last"), value("again")),
+            (Some(loaded.revision.0), Some(loaded.revision.0)),
+            "round {round}"
+        );
+    }
+}
+
+async fn write_for_ever(path: &Path) {
+    let store = EmbeddedStore::open(path).unwrap();
+    let mut revision = store.load().await.unwrap().revision;
+    let mut waiting = VecDeque::new();
+    loop {
+        revision = revision.next();
+        let mut changes = ["last", "again"].map(|text| put(text, Value::qword(revision.0))).concat();
+        changes.extend(put(&format!("v{}", revision.0 % 200), Value::binary(vec![5; 900])));
+        waiting.push_back(store.commit(Revision(revision.0 - 1), changes));
+        if waiting.len() == 8 {
+            println!("kept {}", waiting.pop_front().unwrap().await.unwrap().0);
+        }
     }
 }
 
