@@ -23,6 +23,9 @@ mod image;
 /// What every file of redb begins with.
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
+/// Most octets of an open file that are kept in memory.
+const CACHE: usize = 8 << 20;
+
 /// A kind of file.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -119,8 +122,8 @@ impl Kind {
         // redb reads a file that it may not write only to fail later.
         let file = regular(path, OpenOptions::new().read(true).write(true))?;
         let seen = self.look(path, file, look)?;
-        let database = Database::open(path).map_err(|error| self.refusal(path, error))?;
-        Ok((database, seen))
+        let opened = Builder::new().set_cache_size(CACHE).open(path);
+        Ok((opened.map_err(|error| self.refusal(path, error))?, seen))
     }
 
     /// Looks into a file without touching it, as [`open`](Self::open) does before.
@@ -218,7 +221,8 @@ impl Kind {
         let damaged = |reason: String| self.damaged(path, reason);
         let looking = || {
             let image = Image::new(octets);
-            let mut database = Builder::new().create_with_backend(image).map_err(|error| damaged(error.to_string()))?;
+            let opened = Builder::new().set_cache_size(CACHE).create_with_backend(image);
+            let mut database = opened.map_err(|error| damaged(error.to_string()))?;
             self.check_format(&database, path)?;
             match database.check_integrity() {
                 Ok(true) => look(&database).map_err(damaged),

@@ -1,8 +1,15 @@
-//! The cluster's store: what is kept, what is refused, and what commits share.
+//! The cluster's store: what is kept, what is refused, and what commits share. Takes about 3 s.
 
 mod random;
 
-use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, pin::pin};
+use std::{
+    collections::VecDeque,
+    fs,
+    io::{BufRead as _, BufReader},
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    pin::pin,
+};
 
 use clusterd::{
     cluster::store::{
@@ -63,7 +70,7 @@ fn spelled(registry: &Registry) -> String {
 
 #[tokio::test]
 async fn what_is_loaded_is_what_was_committed_whatever_was_done() {
-    for seed in 1..=12 {
+    for seed in 1..=5 {
         let mut random = Random::new(seed);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
@@ -165,6 +172,84 @@ async fn the_file_of_a_process_that_was_killed_has_all_that_was_acknowledged() {
     }
 }
 
+/// The test that is also the process that it kills.
+#[tokio::test]
+async fn a_process_that_is_killed_while_it_writes_has_kept_what_it_acknowledged() {
+    const INSIDE: &str = "CLUSTERD_TEST_WRITER";
+    const NAME: &str = "a_process_that_is_killed_while_it_writes_has_kept_what_it_acknowledged";
+    const ROUNDS: u64 = 8;
+    if let Some(path) = std::env::var_os(INSIDE) {
+        return write_for_ever(Path::new(&path)).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    EmbeddedStore::create(&path, &Registry::new()).unwrap();
+    let mut random = Random::new(11);
+    for round in 0..ROUNDS {
+        let mut writer = std::process::Command::new(std::env::current_exe().unwrap());
+        writer.args(["--exact", NAME, "--nocapture"]).env(INSIDE, &path).stdout(std::process::Stdio::piped());
+        let mut writer = writer.spawn().unwrap();
+        let mut lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let first = lines.by_ref().find_map(|line| line.strip_prefix("kept ")?.parse::<u64>().ok());
+        std::thread::sleep(std::time::Duration::from_micros(random.next() % 60_000));
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        let kept = lines.filter_map(|line| line.strip_prefix("kept ")?.parse().ok()).last().or(first).unwrap();
+        let loaded = EmbeddedStore::open(&path).unwrap().load().await.unwrap();
+        assert!(loaded.revision.0 >= kept, "round {round}: {} is kept, {kept} was acknowledged", loaded.revision.0);
+        // Each commit is there whole: its value says which it was.
+        let value = |text| loaded.registry.value(KeyId::ROOT, &name(text)).unwrap().as_qword();
+        assert_eq!(
+            (value("last"), value("again")),
+            (Some(loaded.revision.0), Some(loaded.revision.0)),
+            "round {round}"
+        );
+    }
+}
+
+async fn write_for_ever(path: &Path) {
+    let store = EmbeddedStore::open(path).unwrap();
+    let mut revision = store.load().await.unwrap().revision;
+    let mut waiting = VecDeque::new();
+    loop {
+        revision = revision.next();
+        let mut changes = ["last", "again"].map(|text| put(text, Value::qword(revision.0))).concat();
+        changes.extend(put(&format!("v{}", revision.0 % 200), Value::binary(vec![5; 900])));
+        waiting.push_back(store.commit(Revision(revision.0 - 1), changes));
+        if waiting.len() == 8 {
+            println!("kept {}", waiting.pop_front().unwrap().await.unwrap().0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_value_is_found_under_its_name_though_another_version_knew_other_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE);
+    let mut registry = Registry::new();
+    let mut edit = registry.edit(1);
+    edit.set_value(KeyId::ROOT, name("größe"), Value::dword(1)).unwrap();
+    edit.commit();
+    EmbeddedStore::create(&path, &registry).unwrap();
+    // As if there had been no upper-case form of this letter.
+    let octets = |text: &str| text.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>();
+    let table = redb::TableDefinition::<(u64, &[u8]), &[u8]>::new("values");
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut values = transaction.open_table(table).unwrap();
+        let row = values.remove((0, &*octets("GRÖßE"))).unwrap().expect("the row").value().to_vec();
+        values.insert((0, &*octets("GRößE")), &*row).unwrap();
+    }
+    transaction.commit().unwrap();
+    drop(database);
+    let store = EmbeddedStore::open(&path).unwrap();
+    assert_eq!(spelled(&store.load().await.unwrap().registry), spelled(&registry));
+    let removal = Change::RemoveValue { key: KeyId::ROOT, name: name("GRÖßE") };
+    store.commit(Revision(1), vec![removal]).await.unwrap();
+    assert_eq!(store.load().await.unwrap().registry.count(), (1, 0));
+}
+
 #[tokio::test]
 async fn nobody_else_commits_and_a_watch_ends_with_the_store() {
     let folder = tempfile::tempdir().unwrap();
@@ -251,7 +336,7 @@ async fn damaged_files_are_refused_with_what_to_do_and_not_touched() {
     // Elsewhere an octet that is different is noticed, or else nothing depends on it.
     let mut noticed = 0;
     let places: Vec<usize> = (0..whole.len()).filter(|&place| whole[place] != 0).collect();
-    for _ in 0..80 {
+    for _ in 0..30 {
         let mut damaged = whole.clone();
         let place = places[random.below(places.len())];
         damaged[place] ^= 1 << random.below(8);
@@ -350,13 +435,20 @@ async fn full_disk(folder: &Path) {
     let store = EmbeddedStore::open(&path).unwrap();
     let big = || Value::binary(vec![7; 200_000]);
     let mut revision = Revision(1);
-    let error = loop {
-        match store.commit(revision, put(&format!("v{}", revision.0), big())).await {
-            Ok(next) => revision = next,
-            Err(error) => break error,
+    let (error, next) = loop {
+        let big = store.commit(revision, put(&format!("v{}", revision.0), big()));
+        let next = store.commit(revision.next(), put("next", Value::dword(1)));
+        match (big.await, next.await) {
+            (Ok(_), Ok(next)) => revision = next,
+            (Ok(next), Err(error)) => {
+                revision = next;
+                break (error.clone(), error);
+            }
+            (Err(error), next) => break (error, next.unwrap_err()),
         }
     };
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
+    assert!(matches!(next, StoreError::Full(_) | StoreError::Unsettled(_)), "what was built on it: {next:?}");
     assert!(error.to_string().contains(FILE), "{error}");
     // What comes after is refused until it is known what is kept.
     let small = || put("small", Value::dword(1));
@@ -366,7 +458,9 @@ async fn full_disk(folder: &Path) {
     }
     let loaded = store.load().await.unwrap();
     assert_eq!(loaded.revision, revision);
-    assert_eq!(loaded.registry.key(KeyId::ROOT).unwrap().values().len() as u64, revision.0 - 1);
+    let bigs =
+        loaded.registry.key(KeyId::ROOT).unwrap().values().iter().filter(|(_, value)| value.data.len() == 200_000);
+    assert_eq!(bigs.count() as u64, revision.0 / 2);
     // A read-only file system is told apart, and with room it goes on as if nothing had been.
     let mount = |options: &str| {
         let mut mount = std::process::Command::new("mount");

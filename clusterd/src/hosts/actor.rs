@@ -8,32 +8,16 @@ use msrpc_cluster::cluster::{
     registry::Name,
     status,
 };
-use msrpc_ndr::{Bytes, Win32Error};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::mpsc,
     time::{Instant, sleep_until},
 };
 
 use super::{
     Limits,
     attempt::{End, attempt, caught, within},
+    mailbox::{Control, Incoming, Mailbox, Message},
 };
-
-/// What the task is told.
-pub(super) enum Message {
-    /// To do something.
-    Call(HostCall, Box<ResourceSpec>),
-    /// To end, with this much time to go offline.
-    Close(Duration),
-}
-
-/// A control code.
-pub(super) struct Control {
-    pub(super) resource: Box<ResourceSpec>,
-    pub(super) code: u32,
-    pub(super) input: Bytes,
-    pub(super) answer: oneshot::Sender<Result<Bytes, Win32Error>>,
-}
 
 /// What is known of the instance.
 enum State {
@@ -73,8 +57,7 @@ pub(super) struct Actor {
     types: Arc<HashMap<Name, Arc<dyn ResourceType>>>,
     events: mpsc::UnboundedSender<Command>,
     limits: Limits,
-    calls: mpsc::UnboundedReceiver<Message>,
-    controls: mpsc::Receiver<Control>,
+    mailbox: Arc<Mailbox>,
     /// The instance, and the name of the type that made it.
     instance: Option<(Name, Box<dyn Instance>)>,
     state: State,
@@ -82,39 +65,39 @@ pub(super) struct Actor {
     name: String,
 }
 
-/// The message that came in between, if one did. `Err(())` if none ever will.
-type Next = Result<Option<Message>, ()>;
+/// The message that came in between, if one did.
+type Next = Option<Message>;
 
 impl Actor {
     pub(super) fn new(
         types: Arc<HashMap<Name, Arc<dyn ResourceType>>>,
         events: mpsc::UnboundedSender<Command>,
         limits: Limits,
-        calls: mpsc::UnboundedReceiver<Message>,
-        controls: mpsc::Receiver<Control>,
+        mailbox: Arc<Mailbox>,
     ) -> Self {
-        Self { types, events, limits, calls, controls, instance: None, state: State::Down, name: String::new() }
+        Self { types, events, limits, mailbox, instance: None, state: State::Down, name: String::new() }
     }
 
+    /// Does what it is told until it is told to close. Its future is small while it waits, which is
+    /// almost always: all else is in boxes.
     pub(super) async fn run(mut self) {
-        let mut next = Ok(None);
+        let mut next = None;
         let grace = loop {
             next = match next {
-                Ok(None) => self.idle().await,
-                Ok(Some(Message::Call(call, resource))) => self.newest(call, resource).await,
-                Ok(Some(Message::Close(grace))) => break grace,
-                Err(()) => break Duration::ZERO,
+                None => self.idle().await,
+                Some(Message::Call(call, resource)) => Box::pin(self.newest(call, resource)).await,
+                Some(Message::Close(grace)) => break grace,
             };
         };
-        self.end(grace).await;
+        Box::pin(self.end(grace)).await;
     }
 
     /// Waits for something to do, and looks after the instance meanwhile.
     async fn idle(&mut self) -> Next {
         let (State::Up(running), Some((_, instance))) = (&mut self.state, &mut self.instance) else {
-            return tokio::select! {
-                message = self.calls.recv() => message.map(Some).ok_or(()),
-                Some(control) = self.controls.recv() => self.control(control).await,
+            return match self.mailbox.next().await {
+                Incoming::Message(message) => Some(message),
+                Incoming::Control(control) => Box::pin(self.control(control)).await,
             };
         };
         let due = running.looks_alive.due.into_iter().chain(running.is_alive.due).min();
@@ -126,31 +109,33 @@ impl Actor {
         };
         tokio::select! {
             biased;
-            message = self.calls.recv() => message.map(Some).ok_or(()),
+            incoming = self.mailbox.next() => match incoming {
+                Incoming::Message(message) => Some(message),
+                Incoming::Control(control) => Box::pin(self.control(control)).await,
+            },
             error = caught(instance.failed()) => {
                 let panicked = || HostError::new(status::ERROR_RESOURCE_FAILED, "watching it panicked");
-                self.failed(error.unwrap_or_else(panicked)).await;
-                Ok(None)
+                Box::pin(self.failed(error.unwrap_or_else(panicked))).await;
+                None
             }
-            Some(control) = self.controls.recv() => self.control(control).await,
-            () = waiting => self.look().await,
+            () = waiting => Box::pin(self.look()).await,
         }
     }
 
     /// Looks whether the instance works.
     async fn look(&mut self) -> Next {
         let (State::Up(running), Some((_, instance))) = (&mut self.state, &mut self.instance) else {
-            return Ok(None);
+            return None;
         };
         let closely = running.is_alive.due.is_some_and(|due| due <= Instant::now());
         let limit = self.limits.check;
         let end = if closely {
-            attempt(&mut self.calls, "IsAlive", limit, instance.is_alive()).await
+            attempt(&self.mailbox, "IsAlive", limit, instance.is_alive()).await
         } else {
-            attempt(&mut self.calls, "LooksAlive", limit, instance.looks_alive()).await
+            attempt(&self.mailbox, "LooksAlive", limit, instance.looks_alive()).await
         };
         match end {
-            End::Interrupted(message) => return message.map(Some).ok_or(()),
+            End::Interrupted(message) => return Some(message),
             End::Done(Err(error)) => self.failed(error).await,
             End::Done(Ok(())) => {
                 // A close look is a cheap one as well.
@@ -160,7 +145,7 @@ impl Actor {
                 }
             }
         }
-        Ok(None)
+        None
     }
 
     /// The instance does not work any more.
@@ -173,7 +158,7 @@ impl Actor {
 
     /// Carries out a call, or the newest of those that have come meanwhile.
     async fn newest(&mut self, mut call: HostCall, mut resource: Box<ResourceSpec>) -> Next {
-        while let Ok(message) = self.calls.try_recv() {
+        while let Some(message) = self.mailbox.try_message() {
             self.abort(&call);
             if call.action == HostAction::Terminate && !matches!(self.state, State::Down) {
                 // Whatever is wanted now, good order is not any more.
@@ -181,7 +166,7 @@ impl Actor {
             }
             match message {
                 Message::Call(newer, its) => (call, resource) = (newer, its),
-                close => return Ok(Some(close)),
+                close => return Some(close),
             }
         }
         self.name.clone_from(&resource.name);
@@ -191,7 +176,7 @@ impl Actor {
             HostAction::Terminate => {
                 let done = self.terminate().await;
                 self.done(&call, done);
-                Ok(None)
+                None
             }
         }
     }
@@ -199,35 +184,25 @@ impl Actor {
     async fn online(&mut self, call: &HostCall, resource: &ResourceSpec) -> Next {
         if let Err(error) = self.terminate().await {
             self.done(call, Err(error));
-            return Ok(None);
+            return None;
         }
         match self.open(resource).await {
             End::Interrupted(message) => return self.interrupted(call, message),
             End::Done(Err(error)) => {
                 self.done(call, Err(error));
-                return Ok(None);
+                return None;
             }
             End::Done(Ok(())) => {}
         }
-        let Some((_, instance)) = &mut self.instance else { return Ok(None) };
+        let Some((_, instance)) = &mut self.instance else { return None };
         self.state = State::Unsure;
-        match attempt(&mut self.calls, "Online", resource.pending_timeout, instance.online(resource)).await {
-            End::Interrupted(message) => self.interrupted(call, message),
-            End::Done(Ok(())) => {
-                self.state = State::Up(Running {
-                    call: call.call,
-                    looks_alive: Poll::every(resource.looks_alive),
-                    is_alive: Poll::every(resource.is_alive),
-                });
-                self.done(call, Ok(()));
-                Ok(None)
-            }
-            End::Done(Err(error)) => {
-                self.done(call, Err(error));
-                self.clean_up().await;
-                Ok(None)
-            }
-        }
+        let end = attempt(&self.mailbox, "Online", resource.pending_timeout, instance.online(resource)).await;
+        let up = State::Up(Running {
+            call: call.call,
+            looks_alive: Poll::every(resource.looks_alive),
+            is_alive: Poll::every(resource.is_alive),
+        });
+        self.settle(call, end, up).await
     }
 
     async fn offline(&mut self, call: &HostCall, resource: &ResourceSpec) -> Next {
@@ -235,22 +210,27 @@ impl Actor {
             // What was left half-way is not taken offline in good order.
             let done = self.terminate().await;
             self.done(call, done);
-            return Ok(None);
+            return None;
         };
         self.state = State::Unsure;
-        match attempt(&mut self.calls, "Offline", resource.pending_timeout, instance.offline()).await {
-            End::Interrupted(message) => self.interrupted(call, message),
+        let end = attempt(&self.mailbox, "Offline", resource.pending_timeout, instance.offline()).await;
+        self.settle(call, end, State::Down).await
+    }
+
+    /// Answers a call, which leads to a state if it has succeeded.
+    async fn settle(&mut self, call: &HostCall, end: End<()>, state: State) -> Next {
+        match end {
+            End::Interrupted(message) => return self.interrupted(call, message),
             End::Done(Ok(())) => {
-                self.state = State::Down;
+                self.state = state;
                 self.done(call, Ok(()));
-                Ok(None)
             }
             End::Done(Err(error)) => {
                 self.done(call, Err(error));
                 self.clean_up().await;
-                Ok(None)
             }
         }
+        None
     }
 
     /// Ends whatever of the instance runs. Not interrupted: nothing is begun before it is done.
@@ -274,7 +254,7 @@ impl Actor {
     }
 
     /// Sees that there is an instance of the right type.
-    async fn open(&mut self, resource: &ResourceSpec) -> End<(), Message> {
+    async fn open(&mut self, resource: &ResourceSpec) -> End<()> {
         if self.instance.as_ref().is_some_and(|(name, _)| *name == resource.resource_type) {
             return End::Done(Ok(()));
         }
@@ -283,7 +263,7 @@ impl Actor {
             let message = format!("no host here knows resources of type {:?}", resource.resource_type);
             return End::Done(Err(HostError::new(status::ERROR_RESMON_CREATE_FAILED, message)));
         };
-        match attempt(&mut self.calls, "Open", self.limits.check, host.open(resource)).await {
+        match attempt(&self.mailbox, "Open", self.limits.check, host.open(resource)).await {
             End::Interrupted(message) => End::Interrupted(message),
             End::Done(opened) => End::Done(opened.map(|instance| {
                 self.instance = Some((resource.resource_type.clone(), instance));
@@ -309,16 +289,16 @@ impl Actor {
         let end = match self.open(&resource).await {
             End::Done(Ok(())) => match &mut self.instance {
                 Some((_, instance)) => {
-                    attempt(&mut self.calls, "Control", self.limits.check, instance.control(code, &input)).await
+                    attempt(&self.mailbox, "Control", self.limits.check, instance.control(code, &input)).await
                 }
-                None => return Ok(None),
+                None => return None,
             },
             End::Done(Err(error)) => End::Done(Err(error)),
             End::Interrupted(message) => End::Interrupted(message),
         };
         let (reply, next) = match end {
-            End::Done(done) => (done.map_err(|error| error.status), Ok(None)),
-            End::Interrupted(message) => (Err(status::ERROR_OPERATION_ABORTED), message.map(Some).ok_or(())),
+            End::Done(done) => (done.map_err(|error| error.status), None),
+            End::Interrupted(message) => (Err(status::ERROR_OPERATION_ABORTED), Some(message)),
         };
         // Whoever asked may have gone.
         let _ = answer.send(reply);
@@ -327,8 +307,7 @@ impl Actor {
 
     async fn end(&mut self, grace: Duration) {
         // Nothing more is taken, and what was not begun is answered.
-        self.calls.close();
-        while let Ok(message) = self.calls.try_recv() {
+        for message in self.mailbox.close() {
             if let Message::Call(call, _) = message {
                 self.abort(&call);
             }
@@ -345,9 +324,9 @@ impl Actor {
     }
 
     /// A call was cancelled by what came after it.
-    fn interrupted(&self, call: &HostCall, message: Option<Message>) -> Next {
+    fn interrupted(&self, call: &HostCall, message: Message) -> Next {
         self.abort(call);
-        message.map(Some).ok_or(())
+        Some(message)
     }
 
     fn abort(&self, call: &HostCall) {

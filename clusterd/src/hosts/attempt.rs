@@ -9,26 +9,28 @@ use std::{
 };
 
 use msrpc_cluster::cluster::{host::HostError, status::ERROR_RESOURCE_FAILED};
-use tokio::{sync::mpsc, time::timeout};
+use tokio::time::timeout;
+
+use super::mailbox::{Mailbox, Message};
 
 /// How something ended.
-pub(super) enum End<T, M> {
+pub(super) enum End<T> {
     /// With an outcome.
     Done(Result<T, HostError>),
-    /// Something else is wanted: the message, or `None` if nothing ever will be.
-    Interrupted(Option<M>),
+    /// Something else is wanted.
+    Interrupted(Message),
 }
 
 /// Waits for `work`, but not longer than `limit`, nor if a message comes.
-pub(super) async fn attempt<T, M>(
-    messages: &mut mpsc::UnboundedReceiver<M>,
+pub(super) async fn attempt<T>(
+    mailbox: &Mailbox,
     what: &str,
     limit: Duration,
     work: impl Future<Output = Result<T, HostError>>,
-) -> End<T, M> {
+) -> End<T> {
     tokio::select! {
         biased;
-        message = messages.recv() => End::Interrupted(message),
+        message = mailbox.message() => End::Interrupted(message),
         done = within(what, limit, work) => End::Done(done),
     }
 }

@@ -47,6 +47,7 @@
 mod actor;
 mod application;
 mod attempt;
+mod mailbox;
 mod mark;
 pub mod memory;
 mod program;
@@ -73,11 +74,11 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use self::actor::{Actor, Control, Message};
+use self::{
+    actor::Actor,
+    mailbox::{Control, Mailbox, Message},
+};
 pub use self::{application::GenericApplication, mark::Mark, script::GenericScript};
-
-/// Most control codes that wait for one resource.
-const MAX_CONTROLS: usize = 64;
 
 /// How long what instances are asked for may take, beside coming online and going offline, for
 /// which the resource says it.
@@ -106,8 +107,7 @@ pub struct Hosts {
 
 /// The task of a resource.
 struct Task {
-    calls: mpsc::UnboundedSender<Message>,
-    controls: mpsc::Sender<Control>,
+    mailbox: Arc<Mailbox>,
     task: JoinHandle<()>,
 }
 
@@ -151,8 +151,8 @@ impl Hosts {
             return answer(Ok(()));
         }
         let task = self.task(tasks, &resource);
-        // The task ends only when it is told to, and takes no name then.
-        let _ = task.calls.send(Message::Call(call, Box::new(resource)));
+        // Nobody else knows its mailbox, and it takes messages until it is told to close.
+        task.mailbox.send(Message::Call(call, Box::new(resource)));
     }
 
     /// Sends a resource a control code that is its type's own.
@@ -166,9 +166,11 @@ impl Hosts {
             let mut tasks = self.tasks();
             let tasks = tasks.as_mut().ok_or(status::ERROR_CLUSTER_NODE_SHUTTING_DOWN)?;
             let control = Control { resource: Box::new(resource), code, input, answer: sender };
-            self.task(tasks, &control.resource).controls.try_send(control)
+            self.task(tasks, &control.resource.clone()).mailbox.send_control(control)
         };
-        sent.map_err(|_| status::ERROR_RESOURCE_NOT_AVAILABLE)?;
+        if !sent {
+            return Err(status::ERROR_RESOURCE_NOT_AVAILABLE);
+        }
         answer.await.unwrap_or(Err(status::ERROR_RESOURCE_NOT_AVAILABLE))
     }
 
@@ -176,7 +178,7 @@ impl Hosts {
     pub fn close(&self, resource: &Name) {
         let task = self.tasks().as_mut().and_then(|tasks| tasks.remove(resource));
         if let Some(task) = task {
-            let _ = task.calls.send(Message::Close(Duration::ZERO));
+            task.mailbox.send(Message::Close(Duration::ZERO));
         }
     }
 
@@ -186,7 +188,7 @@ impl Hosts {
     pub async fn stop(&self, grace: Duration) {
         let tasks = self.tasks().take().unwrap_or_default();
         for task in tasks.values() {
-            let _ = task.calls.send(Message::Close(grace));
+            task.mailbox.send(Message::Close(grace));
         }
         // What is under way may be a terminating that was begun before.
         let Limits { check, terminate } = self.limits;
@@ -211,12 +213,19 @@ impl Hosts {
             tasks.remove(&resource.id);
         }
         tasks.entry(resource.id.clone()).or_insert_with(|| {
-            let (calls, calls_here) = mpsc::unbounded_channel();
-            let (controls, controls_here) = mpsc::channel(MAX_CONTROLS);
-            let actor =
-                Actor::new(Arc::clone(&self.types), self.events.clone(), self.limits, calls_here, controls_here);
-            Task { calls, controls, task: tokio::spawn(actor.run()) }
+            let mailbox = Arc::<Mailbox>::default();
+            let actor = Actor::new(Arc::clone(&self.types), self.events.clone(), self.limits, Arc::clone(&mailbox));
+            Task { mailbox, task: tokio::spawn(actor.run()) }
         })
+    }
+}
+
+impl Drop for Hosts {
+    /// As [`stop`](Self::stop) without time and without waiting.
+    fn drop(&mut self) {
+        for task in self.tasks().take().unwrap_or_default().values() {
+            task.mailbox.send(Message::Close(Duration::ZERO));
+        }
     }
 }
 

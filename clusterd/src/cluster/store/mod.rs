@@ -82,7 +82,7 @@ pub struct EmbeddedStore {
 }
 
 impl EmbeddedStore {
-    /// Makes a file of a new cluster, at revision 1.
+    /// Makes a file of a new cluster, at revision 1. Blocks.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl EmbeddedStore {
         Self::create_at(path, Revision(1), registry)
     }
 
-    /// Makes a file of a cluster that has a revision already.
+    /// Makes a file of a cluster that has a revision already. Blocks.
     ///
     /// # Errors
     ///
@@ -100,7 +100,7 @@ impl EmbeddedStore {
         KIND.make(path, |transaction| rows::fill(transaction, revision, registry))
     }
 
-    /// Opens a cluster's file.
+    /// Opens a cluster's file. Blocks.
     ///
     /// # Errors
     ///
@@ -120,6 +120,7 @@ impl EmbeddedStore {
             path: path.to_owned(),
             database: Some(database),
             revision: loaded.revision,
+            loaded: Some(loaded),
             unsettled: None,
             transactions: Arc::clone(&transactions),
         };

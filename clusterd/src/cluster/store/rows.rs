@@ -114,6 +114,11 @@ pub(super) fn load(database: &Database) -> Result<Loaded, String> {
         registry.key(KeyId(*key)).map_err(|_| format!("a value is in key {key}, which is not there"))?;
         registry.apply(&change);
     }
+    let in_keys = |id: &u64| registry.key(KeyId(*id)).map_or(0, |key| key.subkeys().len());
+    let keys: usize = rows.keys.iter().map(|(id, _)| in_keys(id)).sum();
+    if (keys + 1, rows.values.len()) != registry.count() {
+        return Err("two keys or values have the same name".to_owned());
+    }
     registry.reserve(KeyId(rows.next));
     Ok(Loaded { revision: Revision(rows.revision), registry })
 }
@@ -246,4 +251,32 @@ fn put_name(row: &mut Vec<u8>, name: &[u8]) {
 fn take_name(row: &[u8]) -> Option<(&[u8], &[u8])> {
     let (length, row) = row.split_first_chunk::<2>()?;
     row.split_at_checked(usize::from(u16::from_le_bytes(*length)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_cut_anywhere_or_of_any_octets_are_malformed_or_something_but_no_panic() {
+        let name = Name::of_value(&"Größe".into()).unwrap();
+        let key = key_row(Some(KeyId(3)), Some(&name), Some(&Bytes::from_static(&[9; 20])), 77);
+        let value = value_row(&octets(&name), &Value::dword(5));
+        let cuts = (0..=key.len()).filter(|&length| key_of_row(4, &key[..length]).is_some());
+        // Without a security descriptor, or with a shorter one.
+        assert_eq!(cuts.count(), 1 + 21);
+        let cuts = (0..=value.len()).filter(|&length| value_of_row(4, &value[..length]).is_some());
+        assert_eq!(cuts.count(), 5, "data may be shorter");
+        let mut state = 1_u64;
+        for length in 0..2_000 {
+            let mut row = Vec::new();
+            for _ in 0..length % 70 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                // Small ones make lengths that fit.
+                row.push((state >> 60) as u8);
+            }
+            let found = (key_of_row(length, &row), value_of_row(length, &row), value_name(&row));
+            assert!(row.len() >= 6 || found == (None, None, None));
+        }
+    }
 }

@@ -46,6 +46,8 @@ pub(super) struct Writer {
     pub(super) database: Option<Database>,
     /// That of the last transaction that was written.
     pub(super) revision: Revision,
+    /// What was found when the file was opened, until something else is in it or it was asked for.
+    pub(super) loaded: Option<Loaded>,
     /// Why nothing is taken until the store was loaded again.
     pub(super) unsettled: Option<String>,
     /// How many transactions were written.
@@ -88,6 +90,9 @@ impl Writer {
     }
 
     fn load(&mut self) -> Result<Loaded, StoreError> {
+        if let Some(loaded) = self.loaded.take() {
+            return Ok(loaded);
+        }
         let damaged = |reason: String| StoreError::Damaged(KIND.damaged(&self.path, reason).to_string());
         let loaded = match &self.database {
             Some(database) => rows::load(database).map_err(damaged),
@@ -127,6 +132,7 @@ impl Writer {
 
     /// Writes commits that build on what is kept and on each other.
     fn commit_fitting(&mut self, commits: Vec<(Commit, Revision)>, revision: Revision) {
+        self.loaded = None;
         let changes = commits.iter().flat_map(|(commit, _)| &commit.changes);
         let written = match self.opened() {
             Ok(database) => write(database, changes, revision).map_err(|error| {
@@ -208,5 +214,107 @@ fn refusal(error: FileError) -> StoreError {
         FileError::Io { error, .. } => of_io(error.kind(), message),
         FileError::InUse(_) => StoreError::Failed(message),
         _ => StoreError::Damaged(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        fs::OpenOptions,
+        io,
+        path::Path,
+        sync::{atomic::AtomicBool, mpsc},
+    };
+
+    use msrpc_cluster::cluster::registry::{KeyId, Name, Registry, Value};
+    use redb::{Builder, StorageBackend, backends::FileBackend};
+
+    use super::*;
+    use crate::cluster::store::EmbeddedStore;
+
+    /// A disk that may refuse to keep what it was given.
+    #[derive(Debug)]
+    struct Disk(FileBackend, Arc<AtomicBool>);
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.0.len()
+        }
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.0.read(offset, out)
+        }
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.0.set_len(len)
+        }
+        fn sync_data(&self) -> io::Result<()> {
+            if self.1.load(Ordering::Relaxed) { Err(io::Error::other("broken")) } else { self.0.sync_data() }
+        }
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            self.0.write(offset, data)
+        }
+    }
+
+    fn on_disk(path: &Path, broken: &Arc<AtomicBool>) -> Writer {
+        EmbeddedStore::create(path, &Registry::new()).unwrap();
+        let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+        let disk = Disk(FileBackend::new(file).unwrap(), Arc::clone(broken));
+        Writer {
+            path: path.to_owned(),
+            database: Some(Builder::new().create_with_backend(disk).unwrap()),
+            revision: Revision(1),
+            loaded: None,
+            unsettled: None,
+            transactions: Arc::default(),
+        }
+    }
+
+    type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+    fn commit(base: u64, number: u32) -> (Request, Answer<Revision>) {
+        let (answer, receiver) = oneshot::channel();
+        let value = Change::PutValue { key: KeyId::ROOT, name: Name::default(), value: Value::dword(number) };
+        (Request::Commit(Commit { base: Revision(base), changes: vec![value], answer }), receiver)
+    }
+
+    #[test]
+    fn a_broken_disk_fails_all_that_was_written_together_and_what_comes_after_until_it_is_loaded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cluster.redb");
+        let broken = Arc::default();
+        let writer = on_disk(&path, &broken);
+        broken.store(true, Ordering::Relaxed);
+        let (requests, queue) = mpsc::channel();
+        // Both in one transaction, and one on a revision that was never made.
+        let (asked, answers): (Vec<_>, Vec<_>) = [commit(1, 10), commit(2, 20), commit(9, 90)].into_iter().unzip();
+        asked.into_iter().for_each(|request| requests.send(request).unwrap());
+        let thread = std::thread::spawn(move || writer.run(&queue));
+        let mut answers = answers.into_iter().map(|answer| answer.blocking_recv().unwrap().unwrap_err());
+        assert!(matches!(answers.next(), Some(StoreError::Failed(_))));
+        assert!(matches!(answers.next(), Some(StoreError::Failed(_))));
+        assert!(matches!(answers.next(), Some(StoreError::Unsettled(_))));
+        broken.store(false, Ordering::Relaxed);
+        for base in 1..4 {
+            let (request, answer) = commit(base, 30);
+            requests.send(request).unwrap();
+            assert!(matches!(answer.blocking_recv().unwrap(), Err(StoreError::Unsettled(_))));
+        }
+        let load = || {
+            let (answer, receiver) = oneshot::channel();
+            requests.send(Request::Load(answer)).unwrap();
+            receiver.blocking_recv().unwrap().unwrap()
+        };
+        // All of the transaction, or nothing.
+        let Loaded { revision, registry } = load();
+        let value = registry.value(KeyId::ROOT, &Name::default()).ok().and_then(Value::as_dword);
+        assert!([(Revision(1), None), (Revision(3), Some(20))].contains(&(revision, value)), "{revision:?} {value:?}");
+        let (request, answer) = commit(revision.0, 40);
+        requests.send(request).unwrap();
+        assert_eq!(answer.blocking_recv().unwrap(), Ok(revision.next()));
+        let Loaded { revision, registry } = load();
+        drop(requests);
+        thread.join().unwrap();
+        let kept = KIND.read(&path, rows::load).unwrap();
+        assert_eq!(kept, Loaded { revision, registry });
+        assert_eq!(kept.registry.value(KeyId::ROOT, &Name::default()).unwrap().as_dword(), Some(40));
     }
 }
