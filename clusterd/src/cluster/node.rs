@@ -16,7 +16,7 @@ use msrpc_cluster::cluster::{
     notify::{BatchHub, BatchPortId, Hub, Indication, PortError, PortId, PortVersion, Ticket, Waiting},
     registry::Name,
     state::ServerState,
-    store::{ClusterStore, Revision},
+    store::{ClusterStore, Loaded, Revision},
 };
 use msrpc_ndr::{Bytes, Win32Error};
 use tokio::{
@@ -91,20 +91,16 @@ pub(super) struct State {
 }
 
 impl ClusterNode {
-    /// A node on what a store holds, which accepts everything from now on. Hosts send
+    /// A node on what was loaded from a store, which accepts everything from now on. Hosts send
     /// what they have to say through `events`.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the store cannot be read.
     pub async fn start(
         store: Arc<dyn ClusterStore>,
+        loaded: Loaded,
         local: Name,
         hosts: Box<dyn HostPort>,
         mut events: mpsc::UnboundedReceiver<Command>,
         about: About,
-    ) -> Result<Self, msrpc_cluster::cluster::store::StoreError> {
-        let loaded = store.load().await?;
+    ) -> Self {
         let (items, inbox) = mpsc::unbounded_channel();
         let state = State {
             cluster: Cluster::new(loaded.registry, local),
@@ -161,7 +157,7 @@ impl ClusterNode {
             }
         });
         let _ready = node.apply(Command::SetServerState(ServerState::ReadWrite)).await;
-        Ok(node)
+        node
     }
 
     /// Takes no more requests, and takes all resources offline in the order of their dependencies;

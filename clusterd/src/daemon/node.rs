@@ -52,9 +52,9 @@ impl Node {
         let accounts = config.accounts().map_err(DaemonError::Configuration)?;
         let store: Arc<dyn ClusterStore> = Arc::new(EmbeddedStore::open(&data.join(store::FILE))?);
         let unreadable = |error| DaemonError::Configuration(format!("the cluster's store: {error}"));
-        let registry = store.load().await.map_err(unreadable)?.registry;
+        let loaded = store.load().await.map_err(unreadable)?;
         let name = config.node.clone().unwrap_or_else(crate::host_name);
-        let objects = Objects::of(&registry);
+        let objects = Objects::of(&loaded.registry);
         let found =
             Name::of_value(&name.as_str().into()).ok().and_then(|name| objects.find(Kind::Node, &name).cloned());
         let local = found.ok_or_else(|| {
@@ -73,7 +73,7 @@ impl Node {
         }
         let hosts = Arc::new(Hosts::new(hosting::types(&mark), events));
         let port = Box::new(Hosting(Arc::clone(&hosts)));
-        let node = ClusterNode::start(store, local.id, port, inbox, about).await.map_err(unreadable)?;
+        let node = ClusterNode::start(store, loaded, local.id, port, inbox, about).await;
         let service = Arc::new(clusapi::Service::new(ClusApi::new(node.clone(), accounts)));
         Ok(Self { node, hosts, service })
     }

@@ -14,6 +14,7 @@ use crate::cluster::{
     objects::{Kind, Object, layout},
     registry::Name,
     state::{NodeState, ResourceState, ServerState},
+    status,
 };
 
 /// 100-nanosecond intervals in a millisecond.
@@ -25,10 +26,12 @@ impl Cluster {
         while let Some((time, _)) = self.volatile.timers.first()
             && *time <= self.now
         {
-            let Some((_, timer)) = self.volatile.timers.pop_first() else { return };
+            let Some((time, timer)) = self.volatile.timers.pop_first() else { return };
             match timer {
                 Timer::Retry(id) => {
-                    if let Some(resource) = self.volatile.resources.get_mut(&id) {
+                    if let Some(resource) = self.volatile.resources.get_mut(&id)
+                        && resource.given_up == Some(Some(time))
+                    {
                         resource.given_up = None;
                     }
                     self.touch_resource(&id);
@@ -136,6 +139,7 @@ impl Cluster {
 
     /// Asks a resource's host for something.
     pub(super) fn ask(&mut self, id: &Name, action: HostAction, state: ResourceState) {
+        self.stop_waiting(id);
         let call = CallId(self.volatile.next_call);
         self.volatile.next_call += 1;
         let timeout = self
@@ -149,16 +153,36 @@ impl Cluster {
             self.calls.insert(call, id.clone());
         }
         if action != HostAction::Terminate {
-            self.volatile.timers.insert((self.now.saturating_add(timeout), Timer::Pending(id.clone(), call)));
+            let until = self.now.saturating_add(timeout);
+            self.volatile.timers.insert((until, Timer::Pending(id.clone(), call)));
+            if let Some(resource) = self.volatile.resources.get_mut(id) {
+                resource.pending_until = Some(until);
+            }
         }
         self.output.hosts.push(HostCall { resource: id.clone(), call, action });
         self.set_state(id, state);
     }
 
+    /// Forgets the time by which a host has to have answered.
+    pub(super) fn stop_waiting(&mut self, id: &Name) {
+        let Some(resource) = self.volatile.resources.get_mut(id) else { return };
+        if let (Some(until), Some(call)) = (resource.pending_until.take(), resource.call) {
+            self.volatile.timers.remove(&(until, Timer::Pending(id.clone(), call)));
+        }
+    }
+
+    /// Forgets that a resource has failed, and when it was to be tried again.
+    pub(super) fn forget_retry(&mut self, id: &Name) {
+        let Some(resource) = self.volatile.resources.get_mut(id) else { return };
+        if let Some(Some(time)) = resource.given_up.take() {
+            self.volatile.timers.remove(&(time, Timer::Retry(id.clone())));
+        }
+    }
+
     /// A host has answered. Answers to what nobody waits for any more change nothing.
     pub(super) fn host_done(&mut self, call: CallId, result: Result<(), u32>) {
         let Some(id) = self.calls.get(&call).cloned() else { return };
-        self.volatile.timers.retain(|(_, timer)| !matches!(timer, Timer::Pending(_, other) if *other == call));
+        self.stop_waiting(&id);
         match (self.state(&id), result) {
             (Some(ResourceState::OnlinePending), Ok(())) => self.set_state(&id, ResourceState::Online),
             (Some(ResourceState::OfflinePending), Ok(())) => {
@@ -184,14 +208,13 @@ impl Cluster {
     }
 
     fn pending_too_long(&mut self, id: &Name, call: CallId) {
-        const WAIT_TIMEOUT: u32 = 258;
         let pending = self
             .volatile
             .resources
             .get(id)
             .is_some_and(|resource| resource.call == Some(call) && resource.state.is_pending());
         if pending {
-            self.failed(id, WAIT_TIMEOUT);
+            self.failed(id, status::WAIT_TIMEOUT.0);
         }
     }
 
@@ -217,7 +240,10 @@ impl Cluster {
         } else {
             (retry != u32::MAX).then(|| now.saturating_add(u64::from(retry) * MILLISECOND))
         };
-        resource.given_up = Some(again);
+        self.forget_retry(id);
+        if let Some(resource) = self.volatile.resources.get_mut(id) {
+            resource.given_up = Some(again);
+        }
         if let Some(time) = again {
             self.volatile.timers.insert((time, Timer::Retry(id.clone())));
         }

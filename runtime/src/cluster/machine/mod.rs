@@ -331,6 +331,10 @@ impl Cluster {
     }
 
     fn vanish(&mut self, kind: Kind, id: &Name) {
+        if kind == Kind::Resource {
+            self.stop_waiting(id);
+            self.forget_retry(id);
+        }
         let volatile = &mut self.volatile;
         match kind {
             Kind::Resource => {
@@ -348,9 +352,6 @@ impl Cluster {
             Kind::Interface => drop(volatile.interfaces.remove(id)),
             Kind::GroupSet | Kind::ResourceType => {}
         }
-        volatile.timers.retain(|(_, timer)| match timer {
-            Timer::Retry(resource) | Timer::Pending(resource, _) => kind != Kind::Resource || resource != id,
-        });
     }
 
     /// The object of an ID, or the code for one that is not there any more.

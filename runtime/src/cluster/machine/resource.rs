@@ -183,8 +183,8 @@ impl Cluster {
 
     /// Forgets that a resource has failed: it is started again if it is wanted.
     pub(super) fn try_again(&mut self, id: &Name) {
+        self.forget_retry(id);
         if let Some(resource) = self.volatile.resources.get_mut(id) {
-            resource.given_up = None;
             resource.restarts.clear();
         }
         self.touch_resource(id);

@@ -21,6 +21,8 @@ pub struct Resource {
     /// What its host was asked last: it is under way in a pending state, and the running instance
     /// in the online state.
     pub call: Option<CallId>,
+    /// When what its host was asked takes too long.
+    pub pending_until: Option<u64>,
     /// When it was restarted after failures, within the restart period.
     pub restarts: VecDeque<u64>,
     /// It has failed and is not restarted, or not before this time.
@@ -39,6 +41,7 @@ impl Default for Resource {
             state: ResourceState::Offline,
             sequence: 0,
             call: None,
+            pending_until: None,
             restarts: VecDeque::new(),
             given_up: None,
             restarting: false,

@@ -7,6 +7,7 @@
 mod batch;
 mod edit;
 mod name;
+mod pool;
 mod tree;
 mod value;
 

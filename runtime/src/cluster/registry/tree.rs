@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use msrpc_ndr::Bytes;
 
-use super::{Change, Name, NameError, Path, Value};
+use super::{Change, Name, NameError, Path, Value, pool::Pool};
 
 /// Identifies a key for as long as it exists, and no other key ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +21,8 @@ pub struct Registry {
     pub(super) keys: HashMap<KeyId, Key>,
     /// The id of the next key.
     pub(super) next: u64,
+    /// What many keys have in common.
+    pool: Pool,
 }
 
 /// A key.
@@ -115,7 +117,7 @@ impl Default for Registry {
 impl Registry {
     /// A registry of a root key without values.
     pub fn new() -> Self {
-        Self { keys: HashMap::from([(KeyId::ROOT, Key::new(None, None, None, 0))]), next: 1 }
+        Self { keys: HashMap::from([(KeyId::ROOT, Key::new(None, None, None, 0))]), next: 1, pool: Pool::default() }
     }
 
     /// A key.
@@ -252,7 +254,8 @@ impl Registry {
             }
             Change::PutValue { key, name, value } => {
                 if let Some(key) = self.keys.get_mut(key) {
-                    insert(&mut key.values, name.clone(), value.clone());
+                    let value = Value { kind: value.kind, data: self.pool.data(&value.data) };
+                    insert(&mut key.values, name.shared(&mut self.pool), value);
                 }
             }
             Change::RemoveValue { key, name } => {
