@@ -156,11 +156,11 @@ async fn end(agent: Option<AgentHandle>, node: Option<Node>) {
 /// What does not fit.
 pub async fn check(config: &Config) -> Result<Vec<String>, DaemonError> {
     config.fsrvp.policy().map_err(DaemonError::Configuration)?;
-    if let Some(cluster) = &config.cluster {
-        cluster.accounts().map_err(DaemonError::Configuration)?;
-    }
     let accounts = rpc::accounts(config)?;
     let mut found = build::check(config).await?;
+    if let Some(cluster) = &config.cluster {
+        found.push(node::check(cluster, &config.data.0).await?);
+    }
     if let Some(accounts) = accounts {
         found.push(format!("{} accounts may log on within RPC", accounts.len()));
         found.extend(accounts.warnings().iter().map(|warning| format!("warning: {warning}")));

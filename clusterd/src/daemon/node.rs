@@ -6,9 +6,9 @@ use msrpc_cluster::{
     clusapi::ClusApi,
     cluster::{
         node::About,
-        objects::{Kind, Objects},
-        registry::Name,
-        store::ClusterStore,
+        objects::{Kind, Objects, layout},
+        registry::{KeyId, Name},
+        store::{ClusterStore, StoreError},
     },
 };
 use msrpc_ndr::Service;
@@ -23,6 +23,7 @@ use crate::{
         store::{self, EmbeddedStore},
     },
     config::Cluster,
+    database::FileError,
     hosts::{Hosts, Mark},
 };
 
@@ -50,20 +51,9 @@ impl std::fmt::Debug for Node {
 impl Node {
     pub(super) async fn start(config: &Cluster, data: &Path) -> Result<Self, DaemonError> {
         let accounts = config.accounts().map_err(DaemonError::Configuration)?;
-        let store: Arc<dyn ClusterStore> = Arc::new(EmbeddedStore::open(&data.join(store::FILE))?);
-        let unreadable = |error| DaemonError::Configuration(format!("the cluster's store: {error}"));
+        let store: Arc<dyn ClusterStore> = Arc::new(open(&data.join(store::FILE))?);
         let loaded = store.load().await.map_err(unreadable)?;
-        let name = config.node.clone().unwrap_or_else(crate::host_name);
-        let objects = Objects::of(&loaded.registry);
-        let found =
-            Name::of_value(&name.as_str().into()).ok().and_then(|name| objects.find(Kind::Node, &name).cloned());
-        let local = found.ok_or_else(|| {
-            let nodes: Vec<String> = objects.all(Kind::Node).map(|node| node.name.to_string()).collect();
-            DaemonError::Configuration(format!(
-                "cluster.node: the cluster has no node {name}; its nodes are {}",
-                nodes.join(", ")
-            ))
-        })?;
+        let local = local_node(config, &Objects::of(&loaded.registry))?;
         let (events, inbox) = mpsc::unbounded_channel();
         let about = About { version: VERSION, vendor: "clusterd".to_owned(), domain: config.domain.clone() };
         let mark = Mark::of_folder(data).map_err(|error| DaemonError::Data { path: data.to_owned(), error })?;
@@ -73,7 +63,7 @@ impl Node {
         }
         let hosts = Arc::new(Hosts::new(hosting::types(&mark), events));
         let port = Box::new(Hosting(Arc::clone(&hosts)));
-        let node = ClusterNode::start(store, loaded, local.id, port, inbox, about).await;
+        let node = ClusterNode::start(store, loaded, local, port, inbox, about).await;
         let service = Arc::new(clusapi::Service::new(ClusApi::new(node.clone(), accounts)));
         Ok(Self { node, hosts, service })
     }
@@ -83,4 +73,47 @@ impl Node {
         self.node.stop(PATIENCE).await;
         self.hosts.stop(GRACE).await;
     }
+}
+
+fn open(path: &Path) -> Result<EmbeddedStore, DaemonError> {
+    EmbeddedStore::open(path).map_err(|error| match error {
+        FileError::Missing(path) => DaemonError::Configuration(format!(
+            "there is no cluster in {}: form one with `clusterd init DESCRIPTION`, or take [cluster] out",
+            path.display()
+        )),
+        other => other.into(),
+    })
+}
+
+/// The ID of the node that this host is.
+fn local_node(config: &Cluster, objects: &Objects) -> Result<Name, DaemonError> {
+    let name = config.node.clone().unwrap_or_else(crate::host_name);
+    let found = Name::of_value(&name.as_str().into()).ok().and_then(|name| objects.find(Kind::Node, &name));
+    found.map(|node| node.id.clone()).ok_or_else(|| {
+        let nodes: Vec<String> = objects.all(Kind::Node).map(|node| node.name.to_string()).collect();
+        let nodes = nodes.join(", ");
+        DaemonError::Configuration(format!("cluster.node: the cluster has no node {name}; its nodes are {nodes}"))
+    })
+}
+
+/// Looks whether there is a cluster, and whether this host is a node of it; says what it found.
+pub(super) async fn check(config: &Cluster, data: &Path) -> Result<String, DaemonError> {
+    config.accounts().map_err(DaemonError::Configuration)?;
+    let path = data.join(store::FILE);
+    let store = match open(&path) {
+        Ok(store) => store,
+        Err(DaemonError::Store(FileError::InUse(_))) => return Ok(format!("{} is in use, by a clusterd that runs", path.display())),
+        Err(error) => return Err(error),
+    };
+    let loaded = store.load().await.map_err(unreadable)?;
+    let objects = Objects::of(&loaded.registry);
+    local_node(config, &objects)?;
+    let name = layout::string(&loaded.registry, KeyId::ROOT, layout::CLUSTER_NAME).unwrap_or_default();
+    let resources = objects.all(Kind::Resource).count();
+    Ok(format!("the cluster {name} has {} nodes and {resources} resources", objects.all(Kind::Node).count()))
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
+fn unreadable(error: StoreError) -> DaemonError {
+    DaemonError::Configuration(format!("the cluster's store: {error}"))
 }

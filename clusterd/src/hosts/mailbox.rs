@@ -74,11 +74,11 @@ impl Mailbox {
     /// Waits for whatever comes first, messages before control codes.
     pub(super) async fn next(&self) -> Incoming {
         loop {
+            if let Some(message) = self.try_message() {
+                return Incoming::Message(message);
+            }
             {
                 let mut queue = self.queue();
-                if let Some(message) = queue.messages.pop_front() {
-                    return Incoming::Message(message);
-                }
                 if let Some(control) = queue.controls.pop_front() {
                     return Incoming::Control(control);
                 }

@@ -255,6 +255,8 @@ impl Registry {
             Change::PutValue { key, name, value } => {
                 if let Some(key) = self.keys.get_mut(key) {
                     let value = Value { kind: value.kind, data: self.pool.data(&value.data) };
+                    // Most keys have few values, and there are many keys: no room is kept ready.
+                    key.values.reserve_exact(1 + key.values.len() / 8);
                     insert(&mut key.values, name.shared(&mut self.pool), value);
                 }
             }
