@@ -61,6 +61,7 @@ async fn a_program_that_crashes_is_restarted_and_one_that_goes_offline_is_not() 
     let form = Form {
         cluster_name: "CLUSTER1".into(),
         node_name: "node1".into(),
+        address: None,
         security: "O:BAG:BAD:(A;;GA;;;BA)".parse().unwrap(),
         networks: Vec::new(),
         resource_types: vec![ResourceTypeForm { name: "Generic Application".into(), dll_name: "builtin".into() }],
