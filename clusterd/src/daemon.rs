@@ -134,6 +134,10 @@ impl Daemon {
 
     /// Takes no more calls, lets those in progress end, and stops.
     pub async fn stop(self) {
+        if let Some(node) = &self.node {
+            // Whoever waits for notifications would be waited for.
+            node.refuse();
+        }
         self.server.shutdown(GRACE).await;
         end(self.agent, self.node).await;
     }

@@ -208,10 +208,7 @@ async fn a_client_that_waits_at_a_port_is_told_when_the_change_is_kept() {
     let told = waiting.await.unwrap().unwrap();
     assert_eq!(told.first().map(|indication| indication.notify_key), Some(7));
     // One that goes away while it waits leaves nothing behind that a later change would trip over.
-    let gone = tokio::time::timeout(
-        std::time::Duration::from_millis(10),
-        node.indications(port, PortVersion::V1, 1),
-    );
+    let gone = tokio::time::timeout(std::time::Duration::from_millis(10), node.indications(port, PortVersion::V1, 1));
     assert!(gone.await.is_err());
     node.apply(set(2)).await.unwrap();
     let next = node.indications(port, PortVersion::V1, 1).await.unwrap();

@@ -111,7 +111,10 @@ fn the_command_forms_a_cluster_and_check_finds_it() {
     let clusterd = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clusterd"));
         let output = command.arg("--config").arg(path("clusterd.toml")).args(arguments).output().unwrap();
-        (output.status.success(), format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)))
+        (
+            output.status.success(),
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)),
+        )
     };
     let (good, said) = clusterd(&["--check"]);
     assert!(!good && said.contains("clusterd init"), "{said}");

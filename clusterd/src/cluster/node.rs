@@ -160,11 +160,19 @@ impl ClusterNode {
         node
     }
 
+    /// Takes no more requests and ends all waits. Resources begin to go offline.
+    pub fn refuse(&self) {
+        drop(self.shared.command(Command::SetServerState(ServerState::ShuttingDown)));
+        let mut state = self.shared.lock();
+        state.waiting.clear();
+        state.waiting_batches.clear();
+    }
+
     /// Takes no more requests, and takes all resources offline in the order of their dependencies;
     /// what is not down within the limit is ended at once. What they were commanded to be stays.
     pub async fn stop(&self, limit: Duration) {
+        self.refuse();
         let down = |cluster: &Cluster| cluster.volatile().resources.values().all(|resource| resource.state.is_down());
-        drop(self.shared.command(Command::SetServerState(ServerState::ShuttingDown)));
         if !self.settle(limit, down).await {
             tracing::warn!(?limit, "not all resources went offline in time; they are ended");
             let mut state = self.shared.lock();

@@ -68,6 +68,11 @@ impl Node {
         Ok(Self { node, hosts, service })
     }
 
+    /// Takes no more requests.
+    pub(super) fn refuse(&self) {
+        self.node.refuse();
+    }
+
     /// Takes no more requests, and ends what runs.
     pub(super) async fn stop(self) {
         self.node.stop(PATIENCE).await;
@@ -102,7 +107,9 @@ pub(super) async fn check(config: &Cluster, data: &Path) -> Result<String, Daemo
     let path = data.join(store::FILE);
     let store = match open(&path) {
         Ok(store) => store,
-        Err(DaemonError::Store(FileError::InUse(_))) => return Ok(format!("{} is in use, by a clusterd that runs", path.display())),
+        Err(DaemonError::Store(FileError::InUse(_))) => {
+            return Ok(format!("{} is in use, by a clusterd that runs", path.display()));
+        }
         Err(error) => return Err(error),
     };
     let loaded = store.load().await.map_err(unreadable)?;
