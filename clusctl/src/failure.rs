@@ -182,9 +182,7 @@ impl Kind {
             MethodError::Fault(fault) if fault.status == Fault::ACCESS_DENIED.status => Self::AccessDenied,
             MethodError::Fault(fault) if fault.status == Fault::OP_RANGE.status => Self::NotSupported,
             // That a call has not been answered in time is a failure of the connection too.
-            MethodError::Connection(error) if error.to_string().contains("has not been answered within") => {
-                Self::TimedOut
-            }
+            MethodError::Connection(error) if error.is_timeout() => Self::TimedOut,
             MethodError::Connection(_) => Self::Unreachable,
             _ => Self::Failed,
         }
@@ -231,7 +229,16 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use msrpc_ndr::TransportError;
+
     use super::*;
+
+    #[test]
+    fn a_call_without_an_answer_in_time_and_a_lost_connection_are_told_apart() {
+        let kind = |error| Kind::of_method(&MethodError::Connection(error));
+        assert_eq!(kind(TransportError::timed_out("slow")), Kind::TimedOut);
+        assert_eq!(kind(TransportError::new("it has not been answered within 1s")), Kind::Unreachable);
+    }
 
     #[test]
     fn statuses_have_the_documented_exit_codes() {

@@ -156,17 +156,29 @@ pub enum ChannelError {
 pub struct TransportError {
     message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    is_timeout: bool,
 }
 
 impl TransportError {
     /// A failure without an underlying error.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None }
+        Self { message: message.into(), source: None, is_timeout: false }
+    }
+
+    /// A call that was not answered in the time that its caller gives it. Whether the server did what it
+    /// was asked for is not known.
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self { is_timeout: true, ..Self::new(message) }
+    }
+
+    /// Whether a call was not answered in time.
+    pub fn is_timeout(&self) -> bool {
+        self.is_timeout
     }
 
     /// A failure with the error beneath it.
     pub fn with_source(message: impl Into<String>, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { message: message.into(), source: Some(Arc::from(source.into())) }
+        Self { source: Some(Arc::from(source.into())), ..Self::new(message) }
     }
 
     /// The fault that a body broke off with, if it was one.
