@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use msrpc::{association::ClientError, client::ConnectError, transport::smb::SmbError};
+use msrpc::{association::ClientError, client::ConnectError, pdu::NakReason, transport::smb::SmbError};
 use msrpc_cluster::fsrvp::client::{Cause, Fate, MethodError, SnapshotError, Step, describe};
 use msrpc_ndr::{Fault, HResult};
 use serde::Serialize;
@@ -135,6 +135,10 @@ fn hint(error: &SnapshotError<ConnectError>, kind: Kind) -> &'static str {
         },
         (Cause::Connect(ConnectError::Smb(SmbError::NoPipe(_))), _) => {
             "\nDoes the server have the File Server VSS Agent Service (on Samba, rpcd_fsrvp)?"
+        }
+        (Cause::Connect(error), _) if error.nak() == Some(NakReason::AUTH_TYPE_NOT_RECOGNIZED) => {
+            "\nA server that leaves authentication to SMB, as clusterd does without credentials of its own, is asked \
+             with --level none."
         }
         (_, Kind::Busy) => "\nTry again later, or give --wait SECONDS.",
         (Cause::Method(MethodError::Status(HResult(0x8004_230d))), _) => {

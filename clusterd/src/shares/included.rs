@@ -17,6 +17,8 @@ use super::sections::{self, Section};
 
 /// The folder's name in the state directory.
 const FOLDER: &str = "clusterd";
+/// Suffix of a file that is being written.
+const UNFINISHED: &str = "new";
 /// Longest name of a file.
 const LONGEST: usize = 255;
 
@@ -51,7 +53,8 @@ impl Included {
         (path.parent() == Some(&self.folder)).then(|| path.to_owned())
     }
 
-    /// Writes a share's parameters; they are on the disk when this returns.
+    /// Writes a share's parameters, or writes them anew: whoever reads them finds all of either. They are
+    /// on the disk when this returns.
     pub(super) fn write(&self, file: &Path, section: &Section) -> Result<(), PortError> {
         match DirBuilder::new().mode(0o755).create(&self.folder) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
@@ -59,10 +62,12 @@ impl Included {
             }
             _ => {}
         }
-        let written = File::create(file).and_then(|mut written| {
+        let unfinished = file.with_extension(UNFINISHED);
+        let written = File::create(&unfinished).and_then(|mut written| {
             written.set_permissions(fs::Permissions::from_mode(0o644))?;
             written.write_all(section.parameters_text().as_bytes())?;
-            written.sync_all()
+            written.sync_all()?;
+            fs::rename(&unfinished, file)
         });
         written.map_err(|error| failed("write", file, &error))?;
         let synced = File::open(&self.folder).and_then(|folder| folder.sync_all());
@@ -90,7 +95,7 @@ impl Included {
         let kept: Vec<_> = registry.iter().filter_map(|section| self.of(section)).collect();
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
         for path in entries.flatten().map(|entry| entry.path()).filter(|path| !kept.contains(path)) {
-            if path.extension().is_some_and(|extension| extension == "conf")
+            if path.extension().is_some_and(|extension| extension == "conf" || extension == UNFINISHED)
                 && let Err(error) = fs::remove_file(&path)
             {
                 tracing::warn!(path = %path.display(), %error, "the file of a share that is gone stays");
@@ -127,8 +132,9 @@ mod tests {
         assert_eq!(included.of(&sections::parse("[a]\ninclude = /etc/other.conf\n")[0]), None);
         included.sweep(&sections::parse(&including));
         assert!(file.exists(), "it is in use");
+        fs::write(file.with_extension("new"), "").unwrap();
         included.sweep(&[]);
-        assert!(!file.exists());
+        assert_eq!(fs::read_dir(folder.path().join("clusterd")).unwrap().count(), 0);
         included.remove(NAME).unwrap();
         assert!(matches!(Included::read(NAME, &file), Err(PortError::Missing(_))));
     }

@@ -198,10 +198,13 @@ impl Shares for Samba {
     async fn make_read_only(&self, name: &str) -> Result<(), PortError> {
         let name = name.to_owned();
         self.change(|shared| async move {
-            let mut section = shared.ours(&name).await?.ok_or_else(|| no_share(&name))?;
+            let (mut section, file) = shared.ours(&name).await?.ok_or_else(|| no_share(&name))?;
             section.parameters.retain(|(key, _)| !same_parameter(key, "read only"));
             section.parameters.push(("read only".to_owned(), "yes".to_owned()));
-            shared.import(&section).await?;
+            match file {
+                Some(file) => shared.included().await?.write(&file, &section)?,
+                None => shared.import(&section).await?,
+            }
             shared.disconnect(&name).await;
             Ok(())
         })
@@ -362,15 +365,15 @@ impl Shared {
         Ok(sections::parse(&listed.text()))
     }
 
-    /// An exposed share of ours, whole.
-    async fn ours(&self, name: &str) -> Result<Option<Section>, PortError> {
+    /// An exposed share of ours, whole, and the file that it is in if it is in one.
+    async fn ours(&self, name: &str) -> Result<Option<(Section, Option<PathBuf>)>, PortError> {
         let (registry, included) = (self.registered().await?, self.included().await?);
         let Some(section) = registry.into_iter().find(|section| same_name(&section.name, name)) else {
             return Ok(None);
         };
         match included.of(&section) {
-            Some(file) => Included::read(&section.name, &file).map(Some),
-            None => Ok(Some(section).filter(is_ours)),
+            Some(file) => Ok(Some((Included::read(&section.name, &file)?, Some(file)))),
+            None => Ok(Some(section).filter(is_ours).map(|section| (section, None))),
         }
     }
 
