@@ -81,8 +81,6 @@ fn a_shadow_copy_is_made_listed_read_and_deleted_through_smbd() {
     let row = list.as_array().unwrap().iter().find(|row| row["share"] == SHARE).unwrap();
     let listed = &row["copies"][0];
     assert_eq!((&listed["copy"], &listed["set"], &listed["listed"]), (&copy["copy"], &set["set"], &Value::Bool(true)));
-    let shown = desk.json(&["snapshot", "show", text(&copy["copy"])]);
-    assert_eq!((&shown[0]["exposed"], &shown[0]["created"]), (&copy["exposed"], &copy["created"]));
 
     assert_eq!(desk.run(&["snapshot", "delete", text(&set["set"])]).code, 0);
     assert_eq!(server.exposed(), Vec::<String>::new());
@@ -100,7 +98,10 @@ fn a_set_is_completed_later_and_failures_have_their_exit_codes() {
     assert!(text(&error["error"]).contains("--level none"), "{error}");
     let desk = server.desk().with(&["--level", "none"]);
     let sets = desk.json(&["snapshot", "create", SHARE, "--writable", "--no-complete"]);
-    let share = text(&sets[0]["copies"][0]["exposed"]).rsplit('\\').next().unwrap();
+    let copy = &sets[0]["copies"][0];
+    let shown = desk.json(&["snapshot", "show", text(&copy["copy"])]);
+    assert_eq!((&shown[0]["exposed"], &shown[0]["created"]), (&copy["exposed"], &copy["created"]));
+    let share = text(&copy["exposed"]).rsplit('\\').next().unwrap();
     server.runtime.block_on(server.front.write(share, "recovered", b"by its application")).unwrap();
     assert_eq!(desk.run(&["snapshot", "complete", text(&sets[0]["set"])]).code, 0);
     let again = desk.error(&["snapshot", "complete", text(&sets[0]["set"])], 1);

@@ -25,6 +25,8 @@ const WAIT: u32 = 60_000;
 /// Rounds; the first is not counted.
 const ROUNDS: usize = 21;
 
+/// How long servers are left alone after each round.
+const PAUSE: Duration = Duration::from_millis(200);
 /// What is measured of each round, in its order.
 const STEPS: [&str; 6] = ["SetContext", "Start", "Add", "Prepare", "Commit", "Expose"];
 
@@ -46,6 +48,8 @@ fn main() {
                 if let Some(case) = cases.get_mut(at) {
                     let took = case.run().await;
                     case.took.push(took);
+                    // What either server still does for this round is not to slow down the next.
+                    tokio::time::sleep(PAUSE).await;
                 }
             }
         }
