@@ -2,7 +2,7 @@
 
 use std::{fmt, process::ExitCode};
 
-use msrpc::{association::ClientError, client::ConnectError, transport::smb::SmbError};
+use msrpc::{association::ClientError, client::ConnectError, pdu::NakReason, transport::smb::SmbError};
 use msrpc_cluster::fsrvp::client::{Cause, Fate, MethodError, SnapshotError, Step, describe};
 use msrpc_ndr::{Fault, HResult};
 use serde::Serialize;
@@ -136,6 +136,10 @@ fn hint(error: &SnapshotError<ConnectError>, kind: Kind) -> &'static str {
         (Cause::Connect(ConnectError::Smb(SmbError::NoPipe(_))), _) => {
             "\nDoes the server have the File Server VSS Agent Service (on Samba, rpcd_fsrvp)?"
         }
+        (Cause::Connect(error), _) if error.nak() == Some(NakReason::AUTH_TYPE_NOT_RECOGNIZED) => {
+            "\nA server that leaves authentication to SMB, as clusterd does without credentials of its own, is asked \
+             with --level none."
+        }
         (_, Kind::Busy) => "\nTry again later, or give --wait SECONDS.",
         (Cause::Method(MethodError::Status(HResult(0x8004_230d))), _) => {
             "\nGive --separate to make a set for each share."
@@ -182,9 +186,7 @@ impl Kind {
             MethodError::Fault(fault) if fault.status == Fault::ACCESS_DENIED.status => Self::AccessDenied,
             MethodError::Fault(fault) if fault.status == Fault::OP_RANGE.status => Self::NotSupported,
             // That a call has not been answered in time is a failure of the connection too.
-            MethodError::Connection(error) if error.to_string().contains("has not been answered within") => {
-                Self::TimedOut
-            }
+            MethodError::Connection(error) if error.is_timeout() => Self::TimedOut,
             MethodError::Connection(_) => Self::Unreachable,
             _ => Self::Failed,
         }
@@ -231,7 +233,16 @@ impl Kind {
 
 #[cfg(test)]
 mod tests {
+    use msrpc_ndr::TransportError;
+
     use super::*;
+
+    #[test]
+    fn a_call_without_an_answer_in_time_and_a_lost_connection_are_told_apart() {
+        let kind = |error| Kind::of_method(&MethodError::Connection(error));
+        assert_eq!(kind(TransportError::timed_out("slow")), Kind::TimedOut);
+        assert_eq!(kind(TransportError::new("it has not been answered within 1s")), Kind::Unreachable);
+    }
 
     #[test]
     fn statuses_have_the_documented_exit_codes() {

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use msrpc_ndr::{AuthLevel, HResult, Uuid};
+use msrpc_ndr::{AuthLevel, Body, Bytes, Channel as _, ChannelError, Fault, HResult, Uuid};
 use support::demo::{CONTEXT, Demo, SHARE, committed, status};
 
 const OBJECT_NOT_FOUND: HResult = HResult(0x8004_2308);
@@ -117,6 +117,57 @@ async fn ids_of_other_sets_and_null_ones_are_refused_and_harm_neither_set() {
     client.recovery_complete_shadow_copy_set(set).await.unwrap();
     client.delete_share_mapping(set, copy, SHARE).await.unwrap();
     assert_eq!(demo.left(), 2, "{}", demo.log());
+}
+
+/// Strings are reference pointers in this interface, which cannot be NULL: what a client sends that takes
+/// them for something else is no request.
+#[tokio::test]
+async fn null_strings_are_malformed_requests_and_nothing_is_lost() {
+    let demo = Demo::start();
+    let client = demo.connect().await;
+    client.set_context(CONTEXT).await.unwrap();
+    let set = client.start_shadow_copy_set(Uuid::from_u128(3)).await.unwrap();
+    let copy = client.add_to_shadow_copy_set(Uuid::from_u128(4), set, SHARE).await.unwrap();
+    let (set_id, copy_id) = (set.to_bytes_le(), copy.to_bytes_le());
+    // What stands before the string and behind it.
+    let level = 1_u32.to_le_bytes();
+    let operations: [(u16, Vec<u8>, &[u8]); 5] = [
+        (3, [Uuid::from_u128(5).to_bytes_le(), set_id].concat(), &[]),
+        (8, Vec::new(), &[]),
+        (9, Vec::new(), &[]),
+        (10, [copy_id, set_id].concat(), &level),
+        (11, [set_id, copy_id].concat(), &[]),
+    ];
+    let pointed = {
+        // A unique pointer, and behind it the string.
+        let units: Vec<u8> = SHARE.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
+        let count = u32::try_from(units.len() / 2).unwrap().to_le_bytes();
+        [&0x0002_0000_u32.to_le_bytes()[..], &count, &[0; 4], &count, &units].concat()
+    };
+    let strings: [(&str, &[u8]); 4] = [
+        ("nothing", &[]),
+        ("a NULL unique pointer", &[0; 4]),
+        ("a string without its null", &[0; 12]),
+        ("a unique pointer", &pointed),
+    ];
+    for (opnum, before, after) in &operations {
+        for (what, string) in &strings {
+            let stub = [&before[..], string, after].concat();
+            match client.channel().call(*opnum, Body::from(Bytes::from(stub))).await {
+                Err(ChannelError::Fault(fault)) => {
+                    assert_eq!(fault.status, Fault::BAD_STUB_DATA.status, "{what} to {opnum}: {fault:?}");
+                }
+                other => panic!("{what} to {opnum}: {other:?}"),
+            }
+        }
+    }
+    // It serves on, and the set is as it was.
+    client.prepare_shadow_copy_set(set, 10_000).await.unwrap();
+    client.commit_shadow_copy_set(set, 10_000).await.unwrap();
+    client.expose_shadow_copy_set(set, 10_000).await.unwrap();
+    client.recovery_complete_shadow_copy_set(set).await.unwrap();
+    client.delete_share_mapping(set, copy, SHARE).await.unwrap();
+    assert_eq!(demo.left(), 0, "{}", demo.log());
 }
 
 #[tokio::test]

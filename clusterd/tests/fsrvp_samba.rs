@@ -1,4 +1,5 @@
-//! Samba's suite and Samba's client against the daemon, through smbd's pipe. About 20 s.
+//! Samba's suite and Samba's client against the daemon, through smbd's pipe, and the daemon's part of Samba's
+//! configuration. About 30 s.
 
 mod support;
 
@@ -10,6 +11,7 @@ use msrpc_protocols::fsrvp::{FssagentShareMapping, file_server_vss_agent as agen
 use msrpc_tests::rpc::{
     client::{self, Provider},
     node::{PASSWORD, USER},
+    programs,
     smbtorture::SMBTORTURE,
 };
 use support::{
@@ -154,4 +156,86 @@ async fn a_share_removed_between_commit_and_expose_is_told_and_exposed_once_it_i
     client.expose_shadow_copy_set(set, 20_000).await.unwrap();
     assert_eq!(front.exposed().await.len(), 1, "{}", node.log());
     client.recovery_complete_shadow_copy_set(set).await.unwrap();
+}
+
+/// A shadow copy of `fsrvp_share`, exposed: its set and itself.
+async fn exposed(client: &agent::Client<BoundChannel>) -> (Uuid, Uuid) {
+    client.set_context(0x10).await.unwrap();
+    let set = client.start_shadow_copy_set(Uuid::from_u128(7)).await.unwrap();
+    let copy = client.add_to_shadow_copy_set(Uuid::from_u128(8), set, SHARE).await.unwrap();
+    client.commit_shadow_copy_set(set, 20_000).await.unwrap();
+    client.expose_shadow_copy_set(set, 20_000).await.unwrap();
+    client.recovery_complete_shadow_copy_set(set).await.unwrap();
+    (set, copy)
+}
+
+const SHARE: &str = r"\\127.0.0.1\fsrvp_share";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn shares_are_added_by_samba_s_registry_server_and_by_net_conf_where_there_is_none() {
+    let Some(front) = Front::for_test() else { return };
+    front.write("fsrvp_share", "file", b"as it was").await.unwrap();
+    let files = || snapshots(&front.path("state/clusterd"));
+    let node = Node::start(&front, &configuration(&front, ""));
+    let client = connect(&front).await;
+    let (set, copy) = exposed(&client).await;
+    let name = front.exposed().await.remove(0);
+    let shown = front.samba("net", &["conf", "showshare", &name]).await;
+    assert!(shown.output.contains("include = ") && !shown.output.contains("path = "), "{shown}\n{}", node.log());
+    assert_eq!(files(), [format!("{name}.conf")]);
+    assert_eq!(front.read(&name, "file").await.unwrap(), b"as it was");
+    assert!(front.write(&name, "file", b"never").await.is_err());
+    client.delete_share_mapping(set, copy, SHARE).await.unwrap();
+    assert_eq!((front.exposed().await, files()), (vec![], vec![]));
+    drop(client);
+
+    // The next one has nobody to ask, and finds what one that was killed half-way left.
+    node.kill();
+    std::fs::remove_file(front.path("ncalrpc/np/winreg")).unwrap();
+    let begun = "data@{12345678-1234-1234-1234-123456789ABC}";
+    let key = format!(r"HKLM\Software\Samba\smbconf\{begun}");
+    assert!(front.samba("net", &["registry", "createkey", &key]).await.success);
+    std::fs::write(front.path("state/clusterd/left.conf"), "path = /\n").unwrap();
+    assert_eq!(front.exposed().await, [begun]);
+    let node = Node::start(&front, &configuration(&front, ""));
+    assert_eq!((front.exposed().await, files()), (vec![], vec![]), "{}", node.log());
+    let client = connect(&front).await;
+    let (set, copy) = exposed(&client).await;
+    let name = front.exposed().await.remove(0);
+    let shown = front.samba("net", &["conf", "showshare", &name]).await;
+    assert!(shown.output.contains("path = ") && !shown.output.contains("include = "), "{shown}\n{}", node.log());
+    assert_eq!(front.read(&name, "file").await.unwrap(), b"as it was");
+    client.delete_share_mapping(set, copy, SHARE).await.unwrap();
+    assert_eq!(front.exposed().await, Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_share_with_a_subvolume_below_it_is_not_supported_however_many_there_are() {
+    let Some(front) = Front::for_test() else { return };
+    let all = configuration(&front, "");
+    // Without the second provider, which copies anything.
+    let (btrfs_only, _) = all.rsplit_once("[[fsrvp.provider]]").unwrap();
+    let _node = Node::start(&front, btrfs_only);
+    let client = connect(&front).await;
+    let shell = async |script: &str| {
+        let mut command = front.command("sh");
+        command.args(["-ec", script]).current_dir("/").env("B", front.path("b"));
+        let done = programs::run(command, Duration::from_secs(60)).await.unwrap();
+        assert!(done.success, "{script}: {done}");
+    };
+    let supported = async |share: &str| match client.is_path_supported(format!(r"\\127.0.0.1\{share}")).await {
+        Ok(answer) => answer.supported_by_this_provider == 1,
+        // FSRVP_E_NOT_SUPPORTED.
+        Err(CallError::Status { status: HResult(0x8004_230c), .. }) => false,
+        Err(error) => panic!("{share}: {error}"),
+    };
+    assert!(supported("bt").await && supported("deep").await);
+    shell("mkdir $B/v/other; btrfs -q subvolume create $B/v/other/s").await;
+    assert_eq!((supported("bt").await, supported("deep").await), (false, true));
+    // More than the kernel tells of at once.
+    shell("for i in $(seq 256); do btrfs -q subvolume create $B/v/other/s$i; done").await;
+    assert_eq!((supported("bt").await, supported("deep").await), (false, true));
+    shell("btrfs -q subvolume create $B/v/deep/s").await;
+    assert!(!supported("deep").await);
+    assert_eq!(snapshots(&front.outside("b/snapshots")), Vec::<String>::new());
 }

@@ -158,10 +158,26 @@ pub struct TransportError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
+/// Beneath the failure of a call that was not answered in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the time is up")]
+struct TimeIsUp;
+
 impl TransportError {
     /// A failure without an underlying error.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), source: None }
+    }
+
+    /// A call that was not answered in the time that its caller gives it. Whether the server did what it
+    /// was asked for is not known.
+    pub fn timed_out(message: impl Into<String>) -> Self {
+        Self::with_source(message, TimeIsUp)
+    }
+
+    /// Whether a call was not answered in time.
+    pub fn is_timeout(&self) -> bool {
+        self.source.as_ref().is_some_and(|source| source.is::<TimeIsUp>())
     }
 
     /// A failure with the error beneath it.
@@ -190,8 +206,8 @@ impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         match &self.source {
-            Some(source) => write!(f, ": {source}"),
-            None => Ok(()),
+            Some(source) if !self.is_timeout() => write!(f, ": {source}"),
+            _ => Ok(()),
         }
     }
 }

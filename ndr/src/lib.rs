@@ -27,6 +27,7 @@ mod encoder;
 mod encoding;
 mod error;
 mod failure;
+mod filetime;
 mod grid;
 mod guid;
 mod interface;
@@ -64,6 +65,7 @@ pub use encoder::{Encoder, derive_count, wrong_arm};
 pub use encoding::{Align, ByteOrder, Encoding, Syntax};
 pub use error::{At, DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind};
 pub use failure::{CallError, CallResult, ChannelError, Failure, Outcome, TransportError};
+pub use filetime::FILETIME_TO_UNIX;
 pub use grid::{
     ActualDim, Dimension, Dimensions, ExactDim, Extent, Grid, GridCounts, MAX_DIMENSIONS, MaxActualDim, MaxDim, Row,
     Rows,

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 pub struct Desk {
     folder: TempDir,
     binding: String,
+    options: Vec<String>,
 }
 
 /// What a command did.
@@ -27,7 +28,13 @@ impl Desk {
     pub fn new(binding: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("password"), "Passw0rd\nnot this line\n").unwrap();
-        Self { folder, binding: binding.to_owned() }
+        Self { folder, binding: binding.to_owned(), options: Vec::new() }
+    }
+
+    /// Says this with every command.
+    pub fn with(mut self, options: &[&str]) -> Self {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+        self
     }
 
     pub fn record(&self) -> PathBuf {
@@ -36,7 +43,7 @@ impl Desk {
 
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_clusctl"));
-        command.args(arguments).env_remove("CLUSCTL_PASSWORD").env_remove("CLUSCTL_USER");
+        command.args(arguments).args(&self.options).env_remove("CLUSCTL_PASSWORD").env_remove("CLUSCTL_USER");
         command.env("CLUSCTL_RECORD", self.record()).env("HOME", self.folder.path());
         if !self.binding.is_empty() {
             command.args(["--binding", &self.binding, "--user", "root", "--password-file"]);

@@ -57,7 +57,7 @@ pub(super) async fn parts(config: &Config, runner: &Runner) -> Result<Parts, Dae
     };
     samba.check().await.map_err(DaemonError::Samba)?;
     let ncalrpc_dir = ncalrpc_dir(config, &samba).await?;
-    let samba = Arc::new(samba);
+    let samba = Arc::new(samba.with_pipes(ncalrpc_dir.clone()));
     for (_, provider) in &mut providers {
         let notes = config.data.0.join("previous-versions");
         *provider = Arc::new(PreviousVersions::new(Arc::clone(provider), Arc::clone(&samba), notes));

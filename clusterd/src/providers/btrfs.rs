@@ -1,13 +1,16 @@
-//! Snapshots of btrfs subvolumes, with the program `btrfs`.
+//! Snapshots of btrfs subvolumes, made by the kernel's own calls.
 
 use std::{
+    ffi::OsStr,
     fs,
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
+use libbtrfs::{snap, subvol};
 use msrpc_cluster::fsrvp::ports::{PortError, Snapshot, SnapshotProvider};
 use uuid::Uuid;
 
@@ -15,8 +18,14 @@ use super::{failed, folder::Folder};
 use crate::{
     jobs::{Cancel, Jobs},
     mountinfo::MountTable,
-    process::{Finished, Invocation, Runner},
+    process::{Invocation, Runner},
 };
+
+/// What waits to be written is written before the snapshot is made if it is more than so many octets:
+/// making the snapshot writes less soon enough.
+const MUCH: u64 = 16 << 20;
+/// How long `btrfs` may take.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Inode of a subvolume's root, and of nothing else on a btrfs.
 const SUBVOLUME_ROOT: u64 = 256;
@@ -35,10 +44,20 @@ struct Shared {
 
 impl Btrfs {
     /// A provider of this name, which keeps its snapshots in a folder on the same btrfs as the
-    /// shares.
+    /// shares. `program` is `btrfs`, for what the kernel does not tell at once.
     pub fn new(name: &str, program: PathBuf, snapshots: PathBuf, runner: Runner) -> Self {
         let folder = Folder::new(name, snapshots);
         Self { shared: Arc::new(Shared { program, folder, runner }), jobs: Jobs::default() }
+    }
+
+    /// Does what blocks, one thing at a time for each snapshot. The kernel cannot be asked to stop.
+    async fn run(
+        &self,
+        id: Uuid,
+        work: impl FnOnce(&Shared) -> Result<(), PortError> + Send + 'static,
+    ) -> Result<(), PortError> {
+        let shared = Arc::clone(&self.shared);
+        self.jobs.run_blocking(id, move |_| work(&shared)).await
     }
 }
 
@@ -49,21 +68,23 @@ impl SnapshotProvider for Btrfs {
     }
 
     async fn prepare(&self, snapshot: &Snapshot) -> Result<(), PortError> {
-        let (shared, snapshot) = (Arc::clone(&self.shared), snapshot.clone());
-        self.jobs
-            .run_blocking(snapshot.id, move |_| {
-                shared.folder.make()?;
-                // What is dirty now need not be written while others wait.
-                let volume = Path::new(&snapshot.store.volume);
-                let file = fs::File::open(volume).map_err(|error| failed("open", volume, error))?;
-                rustix::fs::syncfs(&file).map_err(|error| failed("sync", volume, error))
-            })
-            .await
+        let volume = snapshot.store.volume.clone();
+        self.run(snapshot.id, move |shared| {
+            shared.folder.make()?;
+            let volume = Path::new(&volume);
+            let file = fs::File::open(volume).map_err(|error| failed("open", volume, error))?;
+            // It need not be written while others wait.
+            if unwritten(&file).is_none_or(|octets| octets > MUCH) {
+                rustix::fs::syncfs(&file).map_err(|error| failed("sync", volume, error))?;
+            }
+            Ok(())
+        })
+        .await
     }
 
     async fn commit(&self, snapshot: &Snapshot) -> Result<(), PortError> {
-        let (shared, snapshot) = (Arc::clone(&self.shared), snapshot.clone());
-        self.jobs.run(snapshot.id, |cancel| async move { shared.commit(&snapshot, &cancel).await }).await
+        let snapshot = snapshot.clone();
+        self.run(snapshot.id, move |shared| shared.commit(&snapshot)).await
     }
 
     async fn expose(&self, snapshot: &Snapshot, path: &Path) -> Result<PathBuf, PortError> {
@@ -71,20 +92,19 @@ impl SnapshotProvider for Btrfs {
     }
 
     async fn make_read_only(&self, snapshot: &Snapshot) -> Result<(), PortError> {
-        let (shared, id) = (Arc::clone(&self.shared), snapshot.id);
-        self.jobs
-            .run(id, |cancel| async move {
-                let whole = shared.folder.require(id)?;
-                shared.call(&["property", "set", "-ts"], &[&whole], &["ro", "true"], &cancel).await?;
-                let file = fs::File::open(&whole).map_err(|error| failed("open", &whole, error))?;
-                blocking(move || rustix::fs::syncfs(&file).map_err(|error| failed("sync", &whole, error))).await
-            })
-            .await
+        let id = snapshot.id;
+        self.run(id, move |shared| {
+            let whole = shared.folder.require(id)?;
+            let file = fs::File::open(&whole).map_err(|error| failed("open", &whole, error))?;
+            subvol::fd::set_readonly(&file, true).map_err(|error| failed("make read-only", &whole, error))?;
+            rustix::fs::syncfs(&file).map_err(|error| failed("sync", &whole, error))
+        })
+        .await
     }
 
     async fn delete(&self, snapshot: &Snapshot) -> Result<(), PortError> {
-        let (shared, id) = (Arc::clone(&self.shared), snapshot.id);
-        self.jobs.run(id, |cancel| async move { shared.delete(id, &cancel).await }).await
+        let id = snapshot.id;
+        self.run(id, move |shared| shared.delete(id)).await
     }
 
     async fn list(&self) -> Result<Vec<Snapshot>, PortError> {
@@ -108,83 +128,86 @@ impl Shared {
         }
         let Some(root) = subvolume_root(&path)? else { return Ok(None) };
         if let Some(nested) = self.nested(&root, &path).await? {
-            tracing::warn!(path = %path.display(), subvolume = nested, "no snapshots: a subvolume of its own is below");
+            tracing::warn!(path = %path.display(), subvolume = %nested.display(), "no snapshots: a subvolume of its own is below");
             return Ok(None);
         }
         Ok(root.to_str().map(str::to_owned))
     }
 
     /// A subvolume below a path, which a snapshot would not hold.
-    async fn nested(&self, root: &Path, path: &Path) -> Result<Option<String>, PortError> {
-        // Paths are told from the top of the file system, wherever that is mounted.
-        let listed = self.call(&["subvolume", "list", "-o"], &[root], &[], &Cancel::never()).await?;
-        let text = listed.text();
-        let below = text.lines().filter_map(|line| line.split_once(" path ").map(|(_, path)| path));
-        let snapshots = self.folder.path();
-        for nested in below {
-            // The longest end of it that is a path below the root is its place there.
-            let mut rest = nested;
-            let place = loop {
-                let place = root.join(rest);
-                if place.symlink_metadata().is_ok() {
-                    break Some(place);
-                }
-                match rest.split_once('/') {
-                    Some((_, after)) => rest = after,
-                    None => break None,
-                }
-            };
-            if place.is_some_and(|place| place.starts_with(path) && !place.starts_with(snapshots)) {
-                return Ok(Some(nested.to_owned()));
+    async fn nested(&self, root: &Path, path: &Path) -> Result<Option<PathBuf>, PortError> {
+        let matters = |place: &Path| place.starts_with(path) && !place.starts_with(self.folder.path());
+        let mut nested = None;
+        let told = subvol::get_rootref(root, |_, folder, name| {
+            let part = |octets| Path::new(OsStr::from_bytes(octets));
+            let place = root.join(part(folder.to_bytes())).join(part(name.to_bytes()));
+            if matters(&place) {
+                nested = Some(place);
+            }
+            Ok(())
+        });
+        match told {
+            Ok(()) => Ok(nested),
+            // The kernel tells of 255, or it is an old one.
+            Err(error) => {
+                tracing::debug!(root = %root.display(), %error, "asking btrfs for subvolumes");
+                Ok(self.listed(root).await?.into_iter().find(|place| matters(place)))
             }
         }
-        Ok(None)
     }
 
-    async fn commit(&self, snapshot: &Snapshot, cancel: &Cancel) -> Result<(), PortError> {
+    /// The subvolumes in another, as `btrfs` lists them.
+    async fn listed(&self, root: &Path) -> Result<Vec<PathBuf>, PortError> {
+        let call = Invocation::new(&self.program).args(["subvolume", "list", "-o"]).arg(root);
+        let finished = self.runner.run(&call.limit(PATIENCE), &Cancel::never()).await?;
+        if !finished.status.success() {
+            return Err(PortError::Failed(format!("btrfs subvolume list: {}", finished.complaint())));
+        }
+        let text = finished.text();
+        let paths = text.lines().filter_map(|line| line.split_once(" path ").map(|(_, path)| path));
+        // Paths are told from the top of the file system, wherever that is mounted: the longest end of
+        // one that is a path below the root is its place there.
+        let place = |path: &str| {
+            let mut rest = path;
+            loop {
+                let place = root.join(rest);
+                if place.symlink_metadata().is_ok() {
+                    return Some(place);
+                }
+                rest = rest.split_once('/')?.1;
+            }
+        };
+        Ok(paths.filter_map(place).collect())
+    }
+
+    fn commit(&self, snapshot: &Snapshot) -> Result<(), PortError> {
         let (volume, whole) = (Path::new(&snapshot.store.volume), self.folder.whole(snapshot.id));
         if whole.symlink_metadata().is_ok() {
             // Made by an attempt whose end nobody heard of.
             return Ok(());
         }
         self.folder.make()?;
-        let access: &[&str] = if snapshot.writable { &[] } else { &["-r"] };
-        let verb = [&["subvolume", "snapshot"], access].concat();
-        // The ioctl commits the file system's transaction: what is there is durable.
-        self.call(&verb, &[volume, &whole], &[], cancel).await.map(drop)
+        // The call commits the file system's transaction: what is there is durable.
+        snap::create(volume, &whole, !snapshot.writable).map_err(|error| failed("make a snapshot of", volume, error))
     }
 
-    async fn delete(&self, id: Uuid, cancel: &Cancel) -> Result<(), PortError> {
+    fn delete(&self, id: Uuid) -> Result<(), PortError> {
         let whole = self.folder.whole(id);
         if whole.symlink_metadata().is_err() {
             return Ok(());
         }
-        self.call(&["subvolume", "delete", "--commit-after"], &[&whole], &[], cancel).await.map(drop)
+        subvol::destroy(&whole).map_err(|error| failed("remove the snapshot", &whole, error))?;
+        let folder = self.folder.path();
+        let file = fs::File::open(folder).map_err(|error| failed("open", folder, error))?;
+        rustix::fs::syncfs(&file).map_err(|error| failed("sync", folder, error))
     }
+}
 
-    /// Calls `btrfs` with words, paths, and words again.
-    async fn call(
-        &self,
-        verb: &[&str],
-        paths: &[&Path],
-        then: &[&str],
-        cancel: &Cancel,
-    ) -> Result<Finished, PortError> {
-        let call = Invocation::new(&self.program).args(verb).args(paths).args(then);
-        let finished = self.runner.run(&call.limit(std::time::Duration::from_secs(300)), cancel).await?;
-        if finished.status.success() {
-            return Ok(finished);
-        }
-        let message = format!("btrfs {}: {}", verb.join(" "), finished.complaint());
-        // It has no statuses of its own to tell these apart.
-        if message.contains("No space left on device") || message.contains("Disk quota exceeded") {
-            return Err(PortError::Full(message));
-        }
-        match paths.first().map(|first| first.symlink_metadata()) {
-            Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Err(PortError::Missing(message)),
-            _ => Err(PortError::Failed(message)),
-        }
-    }
+/// How many octets of a file system's data wait to be written, as far as btrfs tells.
+fn unwritten(file: &fs::File) -> Option<u64> {
+    let info = libbtrfs::fs::fd::info(file, libbtrfs::Flags::NONE).ok()?;
+    let path = format!("/sys/fs/btrfs/{}/allocation/data/bytes_may_use", info.fsid());
+    fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
 /// The root of the subvolume that a path on a btrfs is in.
@@ -196,9 +219,4 @@ fn subvolume_root(path: &Path) -> Result<Option<PathBuf>, PortError> {
         }
     }
     Ok(None)
-}
-
-async fn blocking(work: impl FnOnce() -> Result<(), PortError> + Send + 'static) -> Result<(), PortError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|error| Err(PortError::Failed(format!("an operation broke off: {error}"))))
 }

@@ -2,12 +2,14 @@
 //!
 //! Starting one takes longer than all else that a request needs. What they read are files: the
 //! configuration, the registry, the shares' permissions. Their content decides whether an answer
-//! still holds, and not a time.
+//! still holds, or of the registry the number that Samba gives it, and not a time.
 
 use std::{
     collections::HashMap,
-    fs,
+    fs::{self, File},
     hash::{DefaultHasher, Hash, Hasher},
+    io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
@@ -61,7 +63,7 @@ pub(super) fn of_sections(configuration: &Path, registry: &Path) -> Option<u64> 
         let Some((key, value)) = line.split_once('=') else { return true };
         !same_parameter(key, "include") || value.trim().eq_ignore_ascii_case("registry")
     });
-    let registry = content(registry)?;
+    let registry = beginning(registry)?;
     alone.then(|| {
         let mut hasher = DefaultHasher::new();
         (text, registry).hash(&mut hasher);
@@ -69,11 +71,31 @@ pub(super) fn of_sections(configuration: &Path, registry: &Path) -> Option<u64> 
     })
 }
 
+/// Octets of a TDB file's header, which counts changes (`sequence_number`) where the file's user wants
+/// them counted: of the registry Samba does, to find out itself whether it has changed.
+const HEADER: u64 = 64;
+
+/// Which file is at a path, and how it begins; a file that is not there has a beginning too.
+fn beginning(path: &Path) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    match File::open(path) {
+        Ok(file) => {
+            let metadata = file.metadata().ok()?;
+            let mut octets = Vec::new();
+            file.take(HEADER).read_to_end(&mut octets).ok()?;
+            (metadata.dev(), metadata.ino(), metadata.len(), octets).hash(&mut hasher);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(_) => return None,
+    }
+    Some(hasher.finish())
+}
+
 /// The content of a file; a file that is not there has one too.
 pub(super) fn content(path: &Path) -> Option<u64> {
     let octets = match fs::read(path) {
         Ok(octets) => Some(octets),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(_) => return None,
     };
     let mut hasher = DefaultHasher::new();

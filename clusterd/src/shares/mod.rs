@@ -1,8 +1,10 @@
 //! The file server's shares: Samba's, or a plain table.
 
-mod ahead;
 mod cache;
+mod exposed;
+mod included;
 mod previous;
+mod registry;
 mod samba;
 mod sections;
 mod table;

@@ -14,6 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use msrpc_cluster::fsrvp::{
     FileTime,
     ports::{Compatibility, PortError, Snapshot, SnapshotProvider},
@@ -146,7 +147,7 @@ fn link_for(share: &Section, created: FileTime, exposed: &Path) -> Option<PathBu
     }
     let created = SystemTime::from(created);
     for seconds in 0..TRIES {
-        let link = folder.join(token(created + Duration::from_secs(seconds)));
+        let link = folder.join(token(created + Duration::from_secs(seconds))?);
         match fs::read_link(&link) {
             Ok(target) if target == exposed => return None,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Some(link),
@@ -156,26 +157,9 @@ fn link_for(share: &Section, created: FileTime, exposed: &Path) -> Option<PathBu
     None
 }
 
-/// `@GMT-2026.11.22-01.44.47`, [MS-SMB2] 2.2.32.2.
-fn token(time: SystemTime) -> String {
-    let seconds = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    let (year, month, day) = date(days);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("@GMT-{year:04}.{month:02}.{day:02}-{hour:02}.{minute:02}.{second:02}")
-}
-
-/// Year, month and day so many days after 1970-01-01: in eras of 400 years that begin in March, so
-/// that leap days are at the end of years.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days.saturating_add(719_468);
-    let (era, day) = (days / 146_097, days % 146_097);
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
+/// `@GMT-2026.11.22-01.44.47`, [MS-SMB2] 2.2.32.2; it has no times after the year 9999.
+fn token(time: SystemTime) -> Option<String> {
+    Some(Timestamp::try_from(time).ok()?.strftime("@GMT-%Y.%m.%d-%H.%M.%S").to_string())
 }
 
 #[cfg(test)]
@@ -192,7 +176,8 @@ mod tests {
             (1_795_311_887, "@GMT-2026.11.22-01.44.47"),
             (4_107_542_400, "@GMT-2100.03.01-00.00.00"),
         ] {
-            assert_eq!(token(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)), expected);
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(token(time).as_deref(), Some(expected));
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Samba's shares: read with `testparm`, exposed ones added to the registry with `net conf`, and
-//! permissions copied with `sharesec`.
+//! Samba's shares: read with `testparm`, exposed ones added to the registry by Samba's winreg server
+//! or, where that is not to be had, with `net conf`, and permissions copied with `sharesec`.
 
 use std::{
     io::Write,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -14,8 +15,10 @@ use tokio::sync::OnceCell;
 use uuid::Uuid;
 
 use super::{
-    ahead::Waiting,
     cache::{self, Cache},
+    exposed::{escaped, exposed_section, is_begun, is_ours, substituted},
+    included::Included,
+    registry::{Begun, Registry, RegistryError},
     same_name,
     sections::{self, Section, same_parameter},
 };
@@ -24,29 +27,11 @@ use crate::{
     process::{Finished, Invocation, Runner},
 };
 
-/// The parameter that marks the shares that are ours. Samba keeps what it does not know.
-const MARK: &str = "clusterd:exposed";
-
 /// The permissions of a share that were never changed: everybody, everything.
 const NO_PERMISSIONS: &str = "D:(A;;0x001f01ff;;;WD)";
 
-/// Parameters of a base share that an exposed one does not take over: what ours replaces, what
-/// would let some write after all, and what is set anew.
-const NOT_TAKEN: [&str; 10] = [
-    "path",
-    "directory",
-    "copy",
-    "comment",
-    "read only",
-    "writeable",
-    "writable",
-    "write ok",
-    "write list",
-    "vfs objects",
-];
-
-/// Modules that show or make snapshots of the base share's directory.
-const NOT_STACKED: [&str; 5] = ["shadow_copy", "shadow_copy2", "shell_snap", "snapper", "ceph_snapshots"];
+/// When is looked again for what a killed daemon left.
+const AGAIN: Duration = Duration::from_secs(10);
 
 /// Samba's programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +62,7 @@ impl Default for Programs {
 /// The shares of a Samba on this host.
 pub struct Samba {
     shared: Arc<Shared>,
-    jobs: Jobs,
+    jobs: Arc<Jobs>,
 }
 
 struct Shared {
@@ -88,7 +73,9 @@ struct Shared {
     /// `state directory`, where registry and permissions are.
     state: OnceCell<PathBuf>,
     cache: Cache,
-    imports: Waiting,
+    /// Where its servers' pipes are, if they may be used.
+    pipes: OnceLock<PathBuf>,
+    registry: Registry,
 }
 
 impl Samba {
@@ -102,9 +89,19 @@ impl Samba {
             runner,
             state: OnceCell::new(),
             cache: Cache::default(),
-            imports: Waiting::default(),
+            pipes: OnceLock::new(),
+            registry: Registry::default(),
         };
-        Self { shared: Arc::new(shared), jobs: Jobs::default() }
+        Self { shared: Arc::new(shared), jobs: Arc::default() }
+    }
+
+    /// Says where the pipes of Samba's servers are (`ncalrpc dir`), that of its registry among them.
+    /// Without it shares are added by `net conf`, which takes longer.
+    #[must_use]
+    pub fn with_pipes(self, ncalrpc_dir: PathBuf) -> Self {
+        // Who says it twice means the first.
+        let _ = self.shared.pipes.set(ncalrpc_dir);
+        self
     }
 
     /// The value of a global parameter, the default included.
@@ -142,6 +139,19 @@ impl Samba {
         sections.iter().filter(shows).cloned().collect()
     }
 
+    /// Looks once more for what a killed daemon left: what it had asked of the registry may have been
+    /// done only after we looked. While nothing is being changed, whatever is not whole is of that kind.
+    fn look_again(&self) {
+        let (shared, jobs) = (Arc::clone(&self.shared), Arc::clone(&self.jobs));
+        tokio::spawn(async move {
+            tokio::time::sleep(AGAIN).await;
+            let looked = jobs.run(Uuid::nil(), |_| async move { shared.remove_unfinished().await }).await;
+            if let Err(error) = looked {
+                tracing::warn!(%error, "shares that are not whole may be left until the next start");
+            }
+        });
+    }
+
     /// Changes something: one after the other, and to its end though nobody waits.
     async fn change<F>(&self, work: impl FnOnce(Arc<Shared>) -> F) -> Result<(), PortError>
     where
@@ -165,9 +175,14 @@ impl Shares for Samba {
         }
     }
 
-    fn expect(&self, name: &str) {
-        let shared = &self.shared;
-        shared.imports.start(name, &shared.runner, |input| shared.importing(&input, name));
+    fn expect(&self, _name: &str) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            let Some(pipes) = shared.pipes.get() else { return };
+            if let Err(error) = shared.registry.connect(pipes).await {
+                tracing::debug!(%error, "shares will be added by net conf");
+            }
+        });
     }
 
     async fn expose(&self, name: &str, path: &Path, base: &str, writable: bool) -> Result<(), PortError> {
@@ -183,10 +198,13 @@ impl Shares for Samba {
     async fn make_read_only(&self, name: &str) -> Result<(), PortError> {
         let name = name.to_owned();
         self.change(|shared| async move {
-            let mut section = shared.ours(&name).await?.ok_or_else(|| no_share(&name))?;
+            let (mut section, file) = shared.ours(&name).await?.ok_or_else(|| no_share(&name))?;
             section.parameters.retain(|(key, _)| !same_parameter(key, "read only"));
             section.parameters.push(("read only".to_owned(), "yes".to_owned()));
-            shared.import(&section).await?;
+            match file {
+                Some(file) => shared.included().await?.write(&file, &section)?,
+                None => shared.import(&section).await?,
+            }
             shared.disconnect(&name).await;
             Ok(())
         })
@@ -204,7 +222,10 @@ impl Shares for Samba {
     }
 
     async fn exposed(&self) -> Result<Vec<String>, PortError> {
-        let ours = self.shared.registry().await?.into_iter().filter(is_ours);
+        let (registry, included) = (self.shared.registered().await?, self.shared.included().await?);
+        included.sweep(&registry);
+        self.look_again();
+        let ours = registry.into_iter().filter(|section| is_exposed(section, &included));
         Ok(ours.map(|section| section.name).collect())
     }
 }
@@ -222,24 +243,62 @@ impl Shared {
                 .await
                 .and_then(|set| succeeded("sharesec", set))?;
         }
-        self.import(&section).await
+        match self.add(&section).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::debug!(share = name, %error, "the share is added by net conf");
+                self.import(&section).await
+            }
+        }
+    }
+
+    /// Adds a share by what makes the smallest change of the registry: one that includes a file.
+    /// It is not available to anybody before it is whole.
+    async fn add(&self, section: &Section) -> Result<(), RegistryError> {
+        let included = self.included().await.map_err(RegistryError::File)?;
+        let long = || RegistryError::Long(section.name.clone());
+        let (pipes, file) = (self.pipes.get().ok_or(RegistryError::NoPipes)?, included.file(&section.name));
+        let file = file.ok_or_else(long)?;
+        let writing = {
+            let (path, section) = (PathBuf::from(&file), section.clone());
+            tokio::task::spawn_blocking(move || included.write(&path, &section))
+        };
+        let (begun, written) = tokio::join!(self.registry.begin(pipes, &section.name), writing);
+        let written = written.unwrap_or_else(|error| Err(PortError::Failed(error.to_string())));
+        let begun: Begun = begun?;
+        written.map_err(RegistryError::File)?;
+        begun.include(&file).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), PortError> {
-        self.imports.dismiss(name);
-        let registry = self.registry().await?;
+        let (registry, included) = (self.registered().await?, self.included().await?);
         let Some(section) = registry.iter().find(|section| same_name(&section.name, name)) else {
             // Permissions may be there that an attempt left which did not come to the share.
             let path = ("path".to_owned(), "/".to_owned());
             let section = Section { name: name.to_owned(), parameters: vec![path] };
+            included.remove(name)?;
             return self.permissions(&section, &["--delete"]).await.map(drop);
         };
-        if !is_ours(section) {
+        if !is_exposed(section, &included) {
             return Ok(());
         }
         // Its permissions go with it.
         self.call("net conf delshare", self.net().args(["conf", "delshare"]).arg(&section.name)).await?;
+        included.remove(&section.name)?;
         self.disconnect(&section.name).await;
+        Ok(())
+    }
+
+    /// Removes shares that have no parameters, or whose file is gone.
+    async fn remove_unfinished(&self) -> Result<(), PortError> {
+        let (registry, included) = (self.registered().await?, self.included().await?);
+        let unfinished = |section: &&Section| match included.of(section) {
+            Some(file) => !file.exists(),
+            None => is_begun(section),
+        };
+        for section in registry.iter().filter(unfinished) {
+            self.remove(&section.name).await?;
+        }
         Ok(())
     }
 
@@ -248,10 +307,19 @@ impl Shared {
         Ok(self.call("testparm", call.arg(&self.configuration)).await?.text().trim().to_owned())
     }
 
+    async fn state_directory(&self) -> Result<&Path, PortError> {
+        let asked = || async { self.global("state directory").await.map(PathBuf::from) };
+        Ok(self.state.get_or_try_init(asked).await?)
+    }
+
     /// A file in the state directory.
     async fn state_file(&self, name: &str) -> Result<PathBuf, PortError> {
-        let asked = || async { self.global("state directory").await.map(PathBuf::from) };
-        Ok(self.state.get_or_try_init(asked).await?.join(name))
+        Ok(self.state_directory().await?.join(name))
+    }
+
+    /// Files that shares of the registry include.
+    async fn included(&self) -> Result<Included, PortError> {
+        Ok(Included::new(self.state_directory().await?))
     }
 
     /// All that Samba serves.
@@ -292,29 +360,30 @@ impl Shared {
     }
 
     /// What is in the registry.
-    async fn registry(&self) -> Result<Vec<Section>, PortError> {
+    async fn registered(&self) -> Result<Vec<Section>, PortError> {
         let listed = self.call("net conf list", self.net().args(["conf", "list"])).await?;
         Ok(sections::parse(&listed.text()))
     }
 
-    /// An exposed share of ours.
-    async fn ours(&self, name: &str) -> Result<Option<Section>, PortError> {
-        let registry = self.registry().await?;
-        Ok(registry.into_iter().find(|section| same_name(&section.name, name) && is_ours(section)))
+    /// An exposed share of ours, whole, and the file that it is in if it is in one.
+    async fn ours(&self, name: &str) -> Result<Option<(Section, Option<PathBuf>)>, PortError> {
+        let (registry, included) = (self.registered().await?, self.included().await?);
+        let Some(section) = registry.into_iter().find(|section| same_name(&section.name, name)) else {
+            return Ok(None);
+        };
+        match included.of(&section) {
+            Some(file) => Ok(Some((Included::read(&section.name, &file)?, Some(file)))),
+            None => Ok(Some(section).filter(is_ours).map(|section| (section, None))),
+        }
     }
 
     /// Puts a share into the registry, in one transaction; replaces one of its name.
     async fn import(&self, section: &Section) -> Result<(), PortError> {
-        let text = section.to_text();
-        if self.imports.finish(&section.name, &text).await.is_some() {
-            return Ok(());
-        }
-        let file = self.scratch_file(&text)?;
-        self.call("net conf import", self.importing(file.path(), &section.name)).await.map(drop)
-    }
-
-    fn importing(&self, file: &Path, name: &str) -> Invocation {
-        self.net().args(["conf", "import"]).arg(file).arg(name)
+        let file = self.scratch_file(&section.to_text())?;
+        let call = self.net().args(["conf", "import"]).arg(file.path()).arg(&section.name);
+        self.call("net conf import", call).await?;
+        // It is not included any more.
+        self.included().await?.remove(&section.name)
     }
 
     /// Calls `sharesec` for a share that Samba does not know yet, or any more.
@@ -361,60 +430,9 @@ impl Shared {
     }
 }
 
-/// The share that shows a snapshot of another.
-fn exposed_section(base: &Section, name: &str, path: &str, writable: bool) -> Section {
-    let taken = base.parameters.iter().filter(|(key, _)| !NOT_TAKEN.iter().any(|not| same_parameter(key, not)));
-    let mut parameters: Vec<_> = taken.cloned().collect();
-    let mut set = |key: &str, value: &str| parameters.push((key.to_owned(), value.to_owned()));
-    if let Some(modules) = base.get("vfs objects") {
-        // A module may have an instance's name behind a colon.
-        let kept = |module: &&str| !NOT_STACKED.contains(&module.split(':').next().unwrap_or_default());
-        let modules: Vec<_> =
-            modules.split([' ', ',', '\t']).filter(|module| !module.is_empty()).filter(kept).collect();
-        set("vfs objects", &modules.join(" "));
-    }
-    set("path", path);
-    set("comment", &format!("Shadow copy of {}", base.name));
-    let read_only = !writable || !base.is_false("read only");
-    set("read only", if read_only { "yes" } else { "no" });
-    if let Some(list) = base.get("write list").filter(|_| writable) {
-        set("write list", list);
-    }
-    set(MARK, "yes");
-    Section { name: name.to_owned(), parameters }
-}
-
-fn is_ours(section: &Section) -> bool {
-    section.is_true(MARK)
-}
-
-/// A path of Samba's configuration, in which `%` stands before a variable.
-fn substituted(path: &str, share: &str) -> Result<String, PortError> {
-    let mut plain = String::with_capacity(path.len());
-    let mut rest = path.chars();
-    while let Some(c) = rest.next() {
-        match (c, if c == '%' { rest.next() } else { None }) {
-            ('%', Some('%')) => plain.push('%'),
-            ('%', Some('S')) => plain.push_str(share),
-            ('%', variable) => {
-                let variable = variable.map(String::from).unwrap_or_default();
-                return Err(PortError::Failed(format!(
-                    "the path of share {share} depends on who connects (%{variable}): it is no one directory"
-                )));
-            }
-            (c, _) => plain.push(c),
-        }
-    }
-    Ok(plain)
-}
-
-/// A path for Samba's configuration.
-fn escaped(path: &Path) -> Result<String, PortError> {
-    let text = path.to_str().filter(|text| !text.chars().any(char::is_control) && !text.ends_with(['\\', ' ']));
-    let text = text.ok_or_else(|| {
-        PortError::Failed(format!("the path {} cannot be written into Samba's configuration", path.display()))
-    })?;
-    Ok(text.replace('%', "%%"))
+/// Whether a share of the registry is one that we added or began to.
+fn is_exposed(section: &Section, included: &Included) -> bool {
+    is_ours(section) || included.of(section).is_some() || is_begun(section)
 }
 
 fn no_share(name: &str) -> PortError {
@@ -426,32 +444,4 @@ fn succeeded(what: &str, finished: Finished) -> Result<Finished, PortError> {
         return Ok(finished);
     }
     Err(PortError::Failed(format!("{what}: {}", finished.complaint())))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_read_only_copy_lets_nobody_write_and_keeps_who_may_read() {
-        let text = "[data]\n\tpath = /srv/data\n\tread only = No\n\twrite list = joe\n\tvalid users = @staff\n\
-            \tvfs objects = acl_xattr shadow_copy2:daily btrfs\n\tcomment = x\n";
-        let base = &sections::parse(text)[0];
-        let exposed = exposed_section(base, "data@{1}", "/snap/1", false);
-        assert_eq!(exposed.get("valid users"), Some("@staff"));
-        assert_eq!(exposed.get("vfs objects"), Some("acl_xattr btrfs"));
-        assert_eq!((exposed.get("path"), exposed.get("read only")), (Some("/snap/1"), Some("yes")));
-        assert_eq!(exposed.get("write list"), None);
-        assert!(is_ours(&exposed) && !is_ours(base));
-        let writable = exposed_section(base, "data@{1}", "/snap/1", true);
-        assert_eq!((writable.get("read only"), writable.get("write list")), (Some("no"), Some("joe")));
-    }
-
-    #[test]
-    fn variables_in_paths() {
-        assert_eq!(substituted("/srv/%S/100%%", "data").unwrap(), "/srv/data/100%");
-        assert!(substituted("/home/%U", "data").unwrap_err().to_string().contains("%U"));
-        assert_eq!(escaped(Path::new("/a b/100%")).unwrap(), "/a b/100%%");
-        assert!(escaped(Path::new("/a\nread only = no")).is_err());
-    }
 }

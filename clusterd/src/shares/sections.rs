@@ -26,8 +26,12 @@ impl Section {
 
     /// As a file of its own.
     pub(super) fn to_text(&self) -> String {
-        let lines = self.parameters.iter().map(|(key, value)| format!("\t{key} = {value}\n"));
-        format!("[{}]\n{}", self.name, lines.collect::<String>())
+        format!("[{}]\n{}", self.name, self.parameters_text())
+    }
+
+    /// The parameters alone, one to a line.
+    pub(super) fn parameters_text(&self) -> String {
+        self.parameters.iter().map(|(key, value)| format!("\t{key} = {value}\n")).collect()
     }
 }
 

@@ -77,7 +77,7 @@ impl Channel for BoundChannel {
         let (body, order) = match self.timeout {
             None => call.await?,
             Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
-                Err(TransportError::new(format!("{operation} has not been answered within {timeout:?}")).into())
+                Err(TransportError::timed_out(format!("{operation} has not been answered within {timeout:?}")).into())
             })?,
         };
         let encoding = Encoding::new(self.context.encoding.syntax(), order)

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use msrpc_ndr::FILETIME_TO_UNIX;
 use serde::{Deserialize, Serialize};
 
 /// A point in time: intervals of 100 nanoseconds since 1601-01-01 UTC (FILETIME, \[MS-DTYP\] 2.3.3).
@@ -12,15 +13,12 @@ use serde::{Deserialize, Serialize};
 #[serde(transparent)]
 pub struct FileTime(pub i64);
 
-/// Seconds from 1601-01-01 to 1970-01-01.
-const UNIX_EPOCH: u64 = 11_644_473_600;
-
 impl From<SystemTime> for FileTime {
     /// The nearest one that exists, for times before 1601 or after the year 30,000.
     fn from(time: SystemTime) -> Self {
         let since = match time.duration_since(SystemTime::UNIX_EPOCH) {
-            Ok(after) => Duration::from_secs(UNIX_EPOCH).saturating_add(after),
-            Err(before) => Duration::from_secs(UNIX_EPOCH).saturating_sub(before.duration()),
+            Ok(after) => FILETIME_TO_UNIX.saturating_add(after),
+            Err(before) => FILETIME_TO_UNIX.saturating_sub(before.duration()),
         };
         Self(i64::try_from(since.as_nanos() / 100).unwrap_or(i64::MAX))
     }
@@ -31,10 +29,9 @@ impl From<FileTime> for SystemTime {
     fn from(time: FileTime) -> Self {
         let ticks = u64::try_from(time.0).unwrap_or(0);
         let since = Duration::from_micros(ticks / 10) + Duration::from_nanos(ticks % 10 * 100);
-        let epoch = Duration::from_secs(UNIX_EPOCH);
-        match since.checked_sub(epoch) {
+        match since.checked_sub(FILETIME_TO_UNIX) {
             Some(after) => Self::UNIX_EPOCH + after,
-            None => Self::UNIX_EPOCH - (epoch - since),
+            None => Self::UNIX_EPOCH - (FILETIME_TO_UNIX - since),
         }
     }
 }

@@ -31,20 +31,19 @@ pub use flags::NegotiateFlags;
 pub use message::{Authenticate, Challenge, Negotiate};
 pub use server::{NtlmServer, NtlmServerConfig};
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
+
+use msrpc_ndr::FILETIME_TO_UNIX;
 
 use super::AuthError;
 
 /// The authentication service number of NTLM ([MS-RPCE] 2.2.1.1.7).
 pub const AUTH_TYPE: u8 = 10;
 
-/// From 1601 to 1970.
-const EPOCH: Duration = Duration::from_secs(11_644_473_600);
-
 /// A time as NTLM has it, in 100 ns since 1601.
 fn file_time(time: SystemTime) -> u64 {
     let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from((EPOCH + since_1970).as_nanos() / 100).unwrap_or(u64::MAX)
+    u64::try_from((FILETIME_TO_UNIX + since_1970).as_nanos() / 100).unwrap_or(u64::MAX)
 }
 
 /// Random octets.

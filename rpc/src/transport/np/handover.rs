@@ -18,9 +18,9 @@ use crate::{
 };
 
 /// The level that is understood.
-const LEVEL: u32 = 7;
+pub(super) const LEVEL: u32 = 7;
 
-const MAGIC: &[u8; 4] = b"NPAM";
+pub(super) const MAGIC: &[u8; 4] = b"NPAM";
 
 /// Octets of the length word.
 pub(super) const LENGTH: usize = 4;

@@ -4,6 +4,7 @@
 
 mod handover;
 mod ndr;
+mod open;
 mod stream;
 
 use std::{
@@ -22,6 +23,7 @@ use tokio::{
 };
 
 pub use handover::{Handover, HandoverError};
+pub use open::open;
 
 use self::{
     handover::{ACCEPTED, LENGTH},
