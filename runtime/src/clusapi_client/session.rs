@@ -84,7 +84,6 @@ pub(super) enum List {
     Resource = 0x04,
     Group = 0x08,
     Network = 0x10,
-    Interface = 0x20,
 }
 
 pub(super) fn text(name: Option<WString>) -> String {
