@@ -47,8 +47,8 @@ impl Nodes {
     pub(super) fn new(reach: &Reach, common: &Common) -> Result<Self, Failure> {
         let binding = match (&common.binding, &reach.server) {
             (Some(binding), _) => binding.clone(),
-            (None, Some(server)) => of_host(server),
-            (None, None) => {
+            (None, Some(server)) if !server.is_empty() => of_host(server),
+            (None, _) => {
                 let message = "which cluster? Give --server HOST (or set CLUSCTL_SERVER), or --binding";
                 return Err(Failure::new(Kind::Usage, message));
             }

@@ -155,7 +155,7 @@ mod tests {
         let text = failure.to_string();
         assert_eq!(
             text,
-            "opening the group \"Web\": There is no group of this name (ERROR_GROUP_NOT_FOUND, 5013)\n\
+            "opening the group \"Web\": there is no group of this name (ERROR_GROUP_NOT_FOUND, 5013)\n\
              'clusctl group list' lists those that there are."
         );
         assert!(failure.to_json().contains(r#""status":5013,"status_name":"ERROR_GROUP_NOT_FOUND""#));

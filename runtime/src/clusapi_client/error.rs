@@ -132,15 +132,15 @@ pub fn describe(code: Win32Error) -> Option<(&'static str, &'static str)> {
 }
 
 fn text(code: Win32Error) -> String {
-    if let Some((name, text)) = describe(code) {
-        return format!("{} ({name}, {})", text.trim_end_matches('.'), code.0);
-    }
-    match code.name() {
-        // "NAME: text."
-        Some(name) => {
-            let text = code.to_string();
-            let text = text.split_once(": ").map_or(text.as_str(), |(_, text)| text);
-            format!("{} ({name}, {})", text.trim_end_matches('.'), code.0)
+    // "NAME: Text."
+    let common = code.to_string();
+    let common = code.name().zip(common.split_once(": ").map(|(_, text)| text));
+    match describe(code).or(common) {
+        Some((name, text)) => {
+            // It goes on in a sentence.
+            let mut rest = text.trim_end_matches('.').chars();
+            let first = rest.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
+            format!("{first}{} ({name}, {})", rest.as_str(), code.0)
         }
         None => format!("the server answers with error {0} ({0:#x})", code.0),
     }

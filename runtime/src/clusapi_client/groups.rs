@@ -4,7 +4,7 @@ use msrpc_ndr::{Channel, ClientHandle, WString, Win32Error};
 use msrpc_protocols::clusapi3::{ClusterCreateGroupInfoRpc, HgroupRpc};
 
 use super::{
-    error::{Cause, ClusterError, Outcome, While as _},
+    error::{Cause, Outcome, While as _},
     kind::{Access, sealed::Methods as _},
     session::{Entry, List, Session, names_with, text},
 };
@@ -181,7 +181,7 @@ impl<C: Channel> Session<C> {
     ///
     /// As all methods.
     pub async fn online_group(&self, name: &str) -> Outcome<bool> {
-        self.on_group(name, "online", async |group| Ok(self.client.api_online_group(group).await?)).await
+        self.on_group(name, "bringing", " online", async |group| Ok(self.client.api_online_group(group).await?)).await
     }
 
     /// Begins to take a group offline; `true` if it is already done.
@@ -190,7 +190,7 @@ impl<C: Channel> Session<C> {
     ///
     /// As all methods.
     pub async fn offline_group(&self, name: &str) -> Outcome<bool> {
-        self.on_group(name, "offline", async |group| Ok(self.client.api_offline_group(group).await?)).await
+        self.on_group(name, "taking", " offline", async |group| Ok(self.client.api_offline_group(group).await?)).await
     }
 
     /// Begins to move a group to a node, or without one to the best other; `true` if it is already
@@ -202,12 +202,12 @@ impl<C: Channel> Session<C> {
     pub async fn move_group(&self, name: &str, node: Option<&str>) -> Outcome<bool> {
         let Some(node) = node else {
             return self
-                .on_group(name, "to another node", async |group| Ok(self.client.api_move_group(group).await?))
+                .on_group(name, "moving", " to another node", async |group| Ok(self.client.api_move_group(group).await?))
                 .await;
         };
         let to = self.open_node(node).await?;
-        let how = format!("to the node {node:?}");
-        let moved = self.on_group(name, &how, async |group| {
+        let how = format!(" to the node {node:?}");
+        let moved = self.on_group(name, "moving", &how, async |group| {
             Ok(self.client.api_move_group_to_node(group, &to).await?)
         });
         let moved = moved.await;
@@ -218,11 +218,12 @@ impl<C: Channel> Session<C> {
     async fn on_group(
         &self,
         name: &str,
+        doing: &str,
         how: &str,
         call: impl AsyncFnOnce(&ClientHandle<HgroupRpc>) -> Result<Win32Error, Cause>,
     ) -> Outcome<bool> {
         self.with::<HgroupRpc, _>(name, Access::All, async |group| {
-            is_done(call(group).await).map_err(|cause| ClusterError::new(format_args!("bringing the group {name:?} {how}"), cause))
+            is_done(call(group).await).during(format_args!("{doing} the group {name:?}{how}"))
         })
         .await
     }

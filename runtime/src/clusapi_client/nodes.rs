@@ -60,6 +60,8 @@ pub enum Drain<'a> {
 
 const NODE_INTERFACES: u32 = 1;
 const NODE_GROUPS: u32 = 2;
+const CLUSCTL_NETINTERFACE_GET_NODE: u32 = 0x0600_0031;
+const CLUSCTL_NETINTERFACE_GET_NETWORK: u32 = 0x0600_0035;
 
 impl<C: Channel> Session<C> {
     /// All nodes, by name.
@@ -271,19 +273,22 @@ impl<C: Channel> Session<C> {
             state.during(format_args!("asking for the state of the network interface {name:?}"))
         });
         let state = state.await?;
-        // Where it is, its properties tell; not all servers have them.
-        let properties = self.properties::<HnetinterfaceRpc>(name, PropertySet::CommonReadOnly).await;
-        let properties = properties.unwrap_or_default();
-        let value = |wanted: &str| {
-            let found = properties.iter().find(|it| it.name.to_string_lossy().eq_ignore_ascii_case(wanted));
-            found.and_then(|it| it.values.first()).map(|value| text_of(&value.data)).unwrap_or_default()
+        // Not all servers tell where it is.
+        let action = format!("asking where the network interface {name:?} is");
+        let told = async |code| {
+            let told = self.control::<HnetinterfaceRpc>(name, Access::Read, code, None, &action).await;
+            told.map(|octets| text_of(&octets)).unwrap_or_default()
         };
+        let properties = self.properties::<HnetinterfaceRpc>(name, PropertySet::CommonReadOnly).await;
+        let address = properties.unwrap_or_default();
+        let address = address.iter().find(|it| it.name.to_string_lossy().eq_ignore_ascii_case("Address"));
+        let address = address.and_then(|it| it.values.first()).map(|value| text_of(&value.data)).unwrap_or_default();
         Ok(Interface {
             name: name.to_owned(),
             state,
-            node: value("Node"),
-            network: value("Network"),
-            address: value("Address"),
+            node: told(CLUSCTL_NETINTERFACE_GET_NODE).await,
+            network: told(CLUSCTL_NETINTERFACE_GET_NETWORK).await,
+            address,
         })
     }
 }

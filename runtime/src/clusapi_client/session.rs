@@ -285,7 +285,7 @@ impl<C: Channel> Session<C> {
         stored(self.control::<K>(name, Access::All, code, Some(list), &action).await)
     }
 
-    async fn control<K: ObjectKind>(
+    pub(super) async fn control<K: ObjectKind>(
         &self,
         name: &str,
         access: Access,
