@@ -137,7 +137,12 @@ impl From<SnapshotError<ConnectError>> for Failure {
             status_name: status.and_then(describe).map(|(name, _)| name),
             sets: sets.collect(),
         };
-        Self { kind, message: format!("{error}{hint}"), details: Some(Details::Snapshot(Box::new(details))), output: None }
+        Self {
+            kind,
+            message: format!("{error}{hint}"),
+            details: Some(Details::Snapshot(Box::new(details))),
+            output: None,
+        }
     }
 }
 

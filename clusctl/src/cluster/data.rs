@@ -214,7 +214,9 @@ impl Data {
             DataType::MultiSz => json!(self.strings()),
             DataType::FileTime => json!(self.time()),
             _ => match self.number() {
-                Some(number) => u64::try_from(number).map_or_else(|_| json!(i64::try_from(number).ok()), |it| json!(it)),
+                Some(number) => {
+                    u64::try_from(number).map_or_else(|_| json!(i64::try_from(number).ok()), |it| json!(it))
+                }
                 None => json!(hex(&self.octets)),
             },
         }

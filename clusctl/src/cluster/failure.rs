@@ -36,11 +36,15 @@ pub(super) fn of_connect(error: &ConnectFailure<ConnectError>, server: &str) -> 
                 ConnectError::Mapper { .. } => {
                     "\nIs the cluster service up there? --binding 'ncacn_ip_tcp:HOST[PORT]' does without the endpoint mapper."
                 }
-                ConnectError::UnknownInterface { .. } => "\nClusAPI 3.0 is what clusctl speaks: Windows Server 2008 and after.",
+                ConnectError::UnknownInterface { .. } => {
+                    "\nClusAPI 3.0 is what clusctl speaks: Windows Server 2008 and after."
+                }
                 _ => "",
             };
             let details = Details { action: None, server: server.to_owned(), status: None, status_name: None };
-            Failure::new(kind, format_args!("{server}: {error}{hint}")).with_cluster_details(details)
+            let text = error.to_string();
+            let place = if text.contains(server) { String::new() } else { format!("{server}: ") };
+            Failure::new(kind, format_args!("{place}{text}{hint}")).with_cluster_details(details)
         }
         ConnectFailure::Cluster(error) => of(error, server),
     }
@@ -141,9 +145,21 @@ mod tests {
 
     #[test]
     fn codes_have_the_documented_exit_codes() {
-        for (code, expected) in
-            [(5, 4), (2, 5), (5007, 5), (5013, 5), (5042, 5), (5002, 5), (1, 6), (120, 6), (70, 7), (5962, 7), (258, 8), (145, 1), (87, 1)]
-        {
+        for (code, expected) in [
+            (5, 4),
+            (2, 5),
+            (5007, 5),
+            (5013, 5),
+            (5042, 5),
+            (5002, 5),
+            (1, 6),
+            (120, 6),
+            (70, 7),
+            (5962, 7),
+            (258, 8),
+            (145, 1),
+            (87, 1),
+        ] {
             assert_eq!(of_status(Win32Error(code)) as u8, expected, "{code}");
         }
     }

@@ -201,7 +201,8 @@ async fn show(desk: &mut Desk<'_>, name: &str, with_tree: bool) -> Result<String
         ("Owner", group.owner),
         ("Preferred owners", owners.join(", ")),
     ]);
-    let rows = resources.into_iter().map(|Resource { name, type_name, state, .. }| [name, type_name, state::resource(state)]);
+    let rows =
+        resources.into_iter().map(|Resource { name, type_name, state, .. }| [name, type_name, state::resource(state)]);
     Ok(format!("{fields}\n\n{}", output::table(["RESOURCE", "TYPE", "STATE"], rows)))
 }
 

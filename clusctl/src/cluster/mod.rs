@@ -64,10 +64,7 @@ impl<'a> Desk<'a> {
     }
 
     /// Asks the cluster for something.
-    async fn run<T>(
-        &mut self,
-        operation: impl AsyncFn(&Session) -> Result<T, ClusterError>,
-    ) -> Result<T, Failure> {
+    async fn run<T>(&mut self, operation: impl AsyncFn(&Session) -> Result<T, ClusterError>) -> Result<T, Failure> {
         let outcome = self.client.run(operation).await;
         outcome.map_err(|error| self.failure(&error))
     }

@@ -100,11 +100,7 @@ async fn show(desk: &mut Desk<'_>, name: &str) -> Result<String, Failure> {
             "interfaces": interfaces,
         })));
     }
-    let fields = view::fields(&[
-        ("Name", network.name),
-        ("ID", network.id),
-        ("State", state::network(network.state)),
-    ]);
+    let fields = view::fields(&[("Name", network.name), ("ID", network.id), ("State", state::network(network.state))]);
     let rows = interfaces.into_iter().map(|it| [it.name, state::interface(it.state), it.node, it.address]);
     Ok(format!("{fields}\n\n{}", output::table(["INTERFACE", "STATE", "NODE", "ADDRESS"], rows)))
 }

@@ -7,7 +7,10 @@ use msrpc_cluster::{
 };
 use serde_json::json;
 
-use super::{Desk, Session, data::{Data, DataType}};
+use super::{
+    Desk, Session,
+    data::{Data, DataType},
+};
 use crate::{
     failure::{Failure, Kind},
     output,
@@ -128,7 +131,8 @@ pub(super) async fn set(
     write: impl AsyncFn(&Session, PropertySet, &[Property]) -> Result<bool, ClusterError>,
 ) -> Result<String, Failure> {
     let listed = desk.run(async |session| all(async |set| read(session, set).await).await).await?;
-    let properties = resolve(wanted, &listed).map_err(|error| Failure::new(Kind::Usage, format_args!("{what}: {error}")))?;
+    let properties =
+        resolve(wanted, &listed).map_err(|error| Failure::new(Kind::Usage, format_args!("{what}: {error}")))?;
     let mut later = false;
     for set in [PropertySet::Common, PropertySet::Private] {
         let some: Vec<_> = properties.iter().filter(|(other, _)| *other == set).map(|(_, it)| it.clone()).collect();
@@ -209,7 +213,10 @@ mod tests {
         assert_eq!(resolved[0].0, PropertySet::Common);
         assert_eq!(resolved[0].1.name.to_string_lossy(), "RestartDelay");
         assert_eq!(resolved[0].1.values, [PropertyValue::dword(16)]);
-        assert_eq!((resolved[1].0, &resolved[1].1.values), (PropertySet::Private, &vec![PropertyValue::string("shop")]));
+        assert_eq!(
+            (resolved[1].0, &resolved[1].1.values),
+            (PropertySet::Private, &vec![PropertyValue::string("shop")])
+        );
         let new = resolve(&wanted(&[("Weight", "7")], true), &listed()).unwrap();
         assert_eq!((new[0].0, &new[0].1.values), (PropertySet::Private, &vec![PropertyValue::dword(7)]));
     }

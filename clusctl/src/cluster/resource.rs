@@ -24,14 +24,18 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum ResourceCommand {
     /// List the resources, their types, states and groups
-    #[command(after_help = "Examples:\n  clusctl resource list --server node1\n  clusctl resource list --group 'Web Shop'")]
+    #[command(
+        after_help = "Examples:\n  clusctl resource list --server node1\n  clusctl resource list --group 'Web Shop'"
+    )]
     List {
         /// Those of this group only
         #[arg(long, value_name = "GROUP")]
         group: Option<String>,
     },
     /// Show a resource and what it depends on
-    #[command(after_help = "Examples:\n  clusctl resource show 'Web Server'\n  clusctl resource show 'Web Server' --tree")]
+    #[command(
+        after_help = "Examples:\n  clusctl resource show 'Web Server'\n  clusctl resource show 'Web Server' --tree"
+    )]
     Show {
         /// The resource's name or ID.
         resource: String,
@@ -40,7 +44,9 @@ pub(crate) enum ResourceCommand {
         tree: bool,
     },
     /// Create a resource in a group
-    #[command(after_help = "Example:\n  clusctl resource create 'Web Server' --group 'Web Shop' --type 'Generic Application'")]
+    #[command(
+        after_help = "Example:\n  clusctl resource create 'Web Server' --group 'Web Shop' --type 'Generic Application'"
+    )]
     Create {
         /// The resource's name.
         resource: String,
@@ -287,9 +293,8 @@ async fn dependency(command: &DependencyCommand, desk: &mut Desk<'_>) -> Result<
     let resource = match command {
         DependencyCommand::Show { resource } => resource,
         DependencyCommand::Set { resource, expression } => {
-            Expression::parse(expression).map_err(|error| {
-                Failure::new(Kind::Usage, format_args!("{error}: write '([A]) and ([B] or [C])'"))
-            })?;
+            Expression::parse(expression)
+                .map_err(|error| Failure::new(Kind::Usage, format_args!("{error}: write '([A]) and ([B] or [C])'")))?;
             desk.run(async |session| session.set_dependency_expression(resource, expression).await).await?;
             resource
         }

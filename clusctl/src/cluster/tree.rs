@@ -50,7 +50,8 @@ fn branch(tree: &Tree, name: &str, way: &mut Vec<String>) -> Branch {
 fn draw(branch: &Branch, first: &str, rest: &str, lines: &mut Vec<String>) {
     lines.push(format!("{first}{}", branch.label));
     for (index, below) in branch.below.iter().enumerate() {
-        let (mark, space) = if index + 1 == branch.below.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+        let (mark, space) =
+            if index + 1 == branch.below.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
         draw(below, &format!("{rest}{mark}"), &format!("{rest}{space}"), lines);
     }
 }
@@ -66,11 +67,8 @@ fn json_of(tree: &Tree, name: &str, way: &mut Vec<String>) -> Value {
     let is_circle = way.iter().any(|other| other == name);
     let expression = tree.dependencies.get(name).filter(|_| !is_circle).unwrap_or(&nothing);
     way.push(name.to_owned());
-    let depends_on: Vec<Vec<Value>> = expression
-        .sets
-        .iter()
-        .map(|set| set.iter().map(|provider| json_of(tree, provider, way)).collect())
-        .collect();
+    let depends_on: Vec<Vec<Value>> =
+        expression.sets.iter().map(|set| set.iter().map(|provider| json_of(tree, provider, way)).collect()).collect();
     way.pop();
     json!({
         "name": name,

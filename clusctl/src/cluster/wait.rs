@@ -128,7 +128,8 @@ pub(super) async fn pursue(desk: &mut Desk<'_>, goal: &Goal, wait: Wait) -> Resu
     };
     bar.finish_and_clear();
     let end = |failure_kind, message: String, progress: &Progress| {
-        let failure = Failure::new(failure_kind, message).with_cluster_details(Details::of_action(&words.doing, &place));
+        let failure =
+            Failure::new(failure_kind, message).with_cluster_details(Details::of_action(&words.doing, &place));
         if desk.common.json { failure.with_output(output::json(&json(&words, progress))) } else { failure }
     };
     match outcome {
@@ -170,8 +171,7 @@ pub(super) async fn pursue(desk: &mut Desk<'_>, goal: &Goal, wait: Wait) -> Resu
 
 /// Ready when Ctrl-C is pressed or somebody ends the command.
 pub(super) async fn interrupted() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         // Then they end the process as they are used to.
         return std::future::pending().await;

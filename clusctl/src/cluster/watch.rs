@@ -152,7 +152,11 @@ pub(super) async fn run(wanted: &Watch, common: &Common) -> Result<String, Failu
     if !common.json {
         let version = if subscription.version() == PortVersion::V1 { 1 } else { 2 };
         let (cluster, node) = (&desk.client.info().name, &desk.client.info().node);
-        eprintln!("watching {} through {} (version {version} port); Ctrl-C ends it", view::plain(cluster), view::plain(node));
+        eprintln!(
+            "watching {} through {} (version {version} port); Ctrl-C ends it",
+            view::plain(cluster),
+            view::plain(node)
+        );
     }
     loop {
         let told = {
@@ -295,8 +299,7 @@ fn json_line(time: &str, event: &ChangeEvent) -> String {
             Detail::Text(text) => ("text", json!(text)),
             Detail::Texts(texts) => ("list", json!(texts)),
             Detail::Properties(properties) => {
-                let set =
-                    if event.event == "private-property" { PropertySet::Private } else { PropertySet::Common };
+                let set = if event.event == "private-property" { PropertySet::Private } else { PropertySet::Common };
                 let listed: Vec<_> = properties.iter().map(|property| (set, property.clone())).collect();
                 ("properties", property::json_list(&listed))
             }

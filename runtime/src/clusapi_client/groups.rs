@@ -202,14 +202,15 @@ impl<C: Channel> Session<C> {
     pub async fn move_group(&self, name: &str, node: Option<&str>) -> Outcome<bool> {
         let Some(node) = node else {
             return self
-                .on_group(name, "moving", " to another node", async |group| Ok(self.client.api_move_group(group).await?))
+                .on_group(name, "moving", " to another node", async |group| {
+                    Ok(self.client.api_move_group(group).await?)
+                })
                 .await;
         };
         let to = self.open_node(node).await?;
         let how = format!(" to the node {node:?}");
-        let moved = self.on_group(name, "moving", &how, async |group| {
-            Ok(self.client.api_move_group_to_node(group, &to).await?)
-        });
+        let moved = self
+            .on_group(name, "moving", &how, async |group| Ok(self.client.api_move_group_to_node(group, &to).await?));
         let moved = moved.await;
         let _closed = self.client.api_close_node(Some(to)).await;
         moved

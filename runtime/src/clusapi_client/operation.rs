@@ -195,9 +195,8 @@ impl<C: Channel> Session<C> {
     async fn look_at_node(&self, node: &str) -> Outcome<Progress> {
         let state = self.node(node).await?.state;
         let names = self.node_groups(node).await?;
-        let members = self.each(&names, async |name| {
-            Ok(Member { name: name.clone(), state: self.group_status(name).await?.state })
-        });
+        let members = self
+            .each(&names, async |name| Ok(Member { name: name.clone(), state: self.group_status(name).await?.state }));
         let members = members.await?;
         Ok(Progress {
             state,

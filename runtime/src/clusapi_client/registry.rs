@@ -62,7 +62,8 @@ impl<C: Channel> Session<C> {
         if path.is_empty() {
             return Ok(root);
         }
-        let opened = self.client.api_open_key(&root, path, rights).await.during(format_args!("opening the key {path:?}"));
+        let opened =
+            self.client.api_open_key(&root, path, rights).await.during(format_args!("opening the key {path:?}"));
         let _closed = self.client.api_close_key(Some(root)).await;
         opened
     }

@@ -129,7 +129,8 @@ impl<C: Channel> Session<C> {
         access: Access,
         use_it: impl AsyncFnOnce(&ClientHandle<K>) -> Outcome<T>,
     ) -> Outcome<T> {
-        let handle = K::open(&self.client, name, access).await.during(format_args!("opening the {} {name:?}", K::NAME))?;
+        let handle =
+            K::open(&self.client, name, access).await.during(format_args!("opening the {} {name:?}", K::NAME))?;
         let outcome = use_it(&handle).await;
         // The outcome counts. A handle whose closing fails is run down with the connection.
         let _closed = K::close(&self.client, handle).await;
@@ -379,9 +380,7 @@ pub(super) async fn grown(call: impl AsyncFn(u32) -> Control) -> Result<Bytes, C
     loop {
         match call(size).await {
             Ok((octets, _)) => return Ok(octets),
-            Err(CallError::Status { status: Win32Error::ERROR_MORE_DATA, out })
-                if size < (*out).min(MAX_BUFFER) =>
-            {
+            Err(CallError::Status { status: Win32Error::ERROR_MORE_DATA, out }) if size < (*out).min(MAX_BUFFER) => {
                 size = *out;
             }
             Err(error) => return Err(error.into()),

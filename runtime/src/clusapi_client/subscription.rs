@@ -73,7 +73,9 @@ fn changes(object_type: ObjectType) -> ClusterChange {
     use ClusterChange as C;
     match object_type {
         ObjectType::Cluster => C::CLUSTER_PROPERTY,
-        ObjectType::Group | ObjectType::GroupSet => C::GROUP_STATE | C::GROUP_DELETED | C::GROUP_ADDED | C::GROUP_PROPERTY,
+        ObjectType::Group | ObjectType::GroupSet => {
+            C::GROUP_STATE | C::GROUP_DELETED | C::GROUP_ADDED | C::GROUP_PROPERTY
+        }
         ObjectType::Resource => C::RESOURCE_STATE | C::RESOURCE_DELETED | C::RESOURCE_ADDED | C::RESOURCE_PROPERTY,
         ObjectType::ResourceType => C::RESOURCE_TYPE_DELETED | C::RESOURCE_TYPE_ADDED | C::RESOURCE_TYPE_PROPERTY,
         ObjectType::NetworkInterface => {
@@ -101,10 +103,7 @@ fn flags(object_type: ObjectType) -> [u64; 2] {
 
 /// Whether a server may not know a type at all.
 fn is_recent(object_type: ObjectType) -> bool {
-    matches!(
-        object_type,
-        ObjectType::SharedVolume | ObjectType::Spaceport | ObjectType::Upgrade | ObjectType::GroupSet
-    )
+    matches!(object_type, ObjectType::SharedVolume | ObjectType::Spaceport | ObjectType::Upgrade | ObjectType::GroupSet)
 }
 
 impl Subscription {
@@ -224,9 +223,7 @@ impl Subscription {
         client.api_close_notify(Some(self.port)).await.during("closing the notification port")?;
         for watched in self.watched {
             let closed: Result<(), Cause> = match watched {
-                Watched::Cluster(handle) => {
-                    client.api_close_cluster(Some(handle)).await.map(drop).map_err(Cause::from)
-                }
+                Watched::Cluster(handle) => client.api_close_cluster(Some(handle)).await.map(drop).map_err(Cause::from),
                 Watched::Key(handle) => client.api_close_key(Some(handle)).await.map(drop).map_err(Cause::from),
                 Watched::Group(handle) => HgroupRpc::close(client, handle).await,
                 Watched::Resource(handle) => HresRpc::close(client, handle).await,
@@ -255,9 +252,9 @@ async fn watch<C: Channel>(session: &Session<C>, subject: &Subject) -> Outcome<W
         Subject::All(ObjectType::Registry) => Watched::Key(session.open_key("", KEY_READ).await?),
         Subject::All(_) => Watched::Cluster(session.open_cluster(read).await.during("opening the cluster")?),
         Subject::Key(path) => Watched::Key(session.open_key(path, KEY_READ).await?),
-        Subject::Group(name) => {
-            Watched::Group(HgroupRpc::open(client, name, read).await.during(format_args!("opening the group {name:?}"))?)
-        }
+        Subject::Group(name) => Watched::Group(
+            HgroupRpc::open(client, name, read).await.during(format_args!("opening the group {name:?}"))?,
+        ),
         Subject::Resource(name) => Watched::Resource(
             HresRpc::open(client, name, read).await.during(format_args!("opening the resource {name:?}"))?,
         ),
@@ -288,7 +285,8 @@ async fn add_v2<C: Channel>(
     };
     let mut last = Cause::Status(Win32Error::ERROR_INVALID_PARAMETER);
     for filter_flags in flags(object_type) {
-        let filter = NotifyFilterAndTypeRpc { object_type: object_type as u32, filter_flags: filter_flags.cast_signed() };
+        let filter =
+            NotifyFilterAndTypeRpc { object_type: object_type as u32, filter_flags: filter_flags.cast_signed() };
         let handle = watched.generic();
         match session.client.api_add_notify_v2(port, &handle, filter, key, 2, i32::from(targeted)).await {
             Ok(()) => return Ok(()),
@@ -319,7 +317,9 @@ async fn add_v1<C: Channel>(
     let registry = changes(ObjectType::Registry).bits();
     let added = match (watched, last) {
         (Watched::Group(handle), None) => client.api_add_notify_group(port, handle, group, key).await.map(Some),
-        (Watched::Resource(handle), None) => client.api_add_notify_resource(port, handle, resource, key).await.map(Some),
+        (Watched::Resource(handle), None) => {
+            client.api_add_notify_resource(port, handle, resource, key).await.map(Some)
+        }
         (Watched::Node(handle), None) => client.api_add_notify_node(port, handle, node, key).await.map(Some),
         (Watched::Network(handle), None) => client.api_add_notify_network(port, handle, network, key).await.map(Some),
         (Watched::Key(handle), _) => {
