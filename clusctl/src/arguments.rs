@@ -9,7 +9,13 @@ use msrpc_cluster::fsrvp::{Context, ShareUnc, client::TimeOuts};
 use msrpc_ndr::AuthLevel;
 use uuid::Uuid;
 
-use crate::names::{Target, share};
+use crate::{
+    cluster::{
+        ClusterCommand, GroupCommand, Managed, NetworkCommand, NodeCommand, QuorumCommand, RegistryCommand,
+        ResourceCommand, ResourceTypeCommand, Watch,
+    },
+    names::{Target, share},
+};
 
 const AFTER: &str = "\
 Exit codes:
@@ -18,16 +24,16 @@ Exit codes:
     2  the command line is wrong
     3  the server cannot be reached
     4  access denied: user, password or permission
-    5  not found: a share, a shadow copy or a set
+    5  not found: a share, a shadow copy or a set; a node, a group, a resource, a key
     6  not supported by the server
-    7  busy: the server is making another shadow copy set
+    7  busy: the server is making another shadow copy set; the node is paused or starting
     8  timed out
   130  interrupted
 
 Passwords come from --password-file, from the environment variable CLUSCTL_PASSWORD, or from the
 terminal; never from the command line, where others could read them.";
 
-/// Manages shadow copies of shares on file servers.
+/// Manages failover clusters, and shadow copies of shares on file servers.
 #[derive(Debug, Parser)]
 #[command(name = "clusctl", version, after_help = AFTER, max_term_width = 100)]
 pub(crate) struct Arguments {
@@ -44,6 +50,23 @@ pub(crate) enum Command {
     /// Make, find and delete shadow copies of shares (File Server Remote VSS, MS-FSRVP)
     #[command(subcommand, visible_alias = "snap")]
     Snapshot(Snapshot),
+    /// Show, rename and set up the cluster itself (failover clusters: ClusAPI, MS-CMRP)
+    Cluster(Managed<ClusterCommand>),
+    /// Show, pause, resume and evict nodes
+    Node(Managed<NodeCommand>),
+    /// Show, create, move groups, bring them online and offline
+    Group(Managed<GroupCommand>),
+    /// Show, create resources, bring them online and offline, say what they depend on
+    Resource(Managed<ResourceCommand>),
+    /// Show, register and remove resource types
+    Resourcetype(Managed<ResourceTypeCommand>),
+    /// Show and rename networks
+    Network(Managed<NetworkCommand>),
+    /// Read and write the cluster's registry
+    Registry(Managed<RegistryCommand>),
+    /// Show what decides whether the cluster may run
+    Quorum(Managed<QuorumCommand>),
+    Watch(Watch),
     /// Print a script that completes command lines in a shell
     #[command(after_help = "Example:\n  clusctl completions bash > /etc/bash_completion.d/clusctl")]
     Completions {

@@ -51,16 +51,7 @@ impl Network {
         call_timeout: Duration,
     ) -> Result<BoundChannel, ConnectError> {
         let binding = self.binding(server, pipe);
-        let raw = binding.has("ntlm");
-        let credentials = self.credentials.clone();
-        let builder = ClientBuilder::new(binding)
-            .level(self.level)
-            .connect_timeout(self.timeout)
-            .call_timeout(call_timeout)
-            .authenticate(move |level| -> Box<dyn SecurityContext> {
-                let client = NtlmClient::new(credentials.clone(), level);
-                if raw { Box::new(client) } else { Box::new(SpnegoClient::new(vec![Box::new(client)])) }
-            });
+        let builder = builder(binding, &self.credentials, self.level, self.timeout).call_timeout(call_timeout);
         builder.connect(interface).await
     }
 
@@ -84,6 +75,22 @@ impl Network {
         }
         binding
     }
+}
+
+/// What connects to a binding as a user: NTLM, in SPNEGO unless the binding says `ntlm`.
+pub(crate) fn builder(
+    binding: StringBinding,
+    credentials: &NtlmCredentials,
+    level: AuthLevel,
+    timeout: Duration,
+) -> ClientBuilder {
+    let (raw, credentials) = (binding.has("ntlm"), credentials.clone());
+    ClientBuilder::new(binding).level(level).connect_timeout(timeout).authenticate(
+        move |level| -> Box<dyn SecurityContext> {
+            let client = NtlmClient::new(credentials.clone(), level);
+            if raw { Box::new(client) } else { Box::new(SpnegoClient::new(vec![Box::new(client)])) }
+        },
+    )
 }
 
 impl Connector for Network {

@@ -7,12 +7,14 @@ use msrpc_cluster::fsrvp::client::{Cause, Fate, MethodError, SnapshotError, Step
 use msrpc_ndr::{Fault, HResult};
 use serde::Serialize;
 
+use crate::cluster::failure as cluster;
+
 /// A failure that ends the command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     kind: Kind,
     message: String,
-    details: Option<Box<Details>>,
+    details: Option<Details>,
     output: Option<String>,
 }
 
@@ -33,7 +35,15 @@ pub(crate) enum Kind {
 
 /// What JSON says beside the message.
 #[derive(Debug, Serialize)]
-struct Details {
+#[serde(untagged)]
+enum Details {
+    Snapshot(Box<SnapshotDetails>),
+    Cluster(Box<cluster::Details>),
+}
+
+/// Of a snapshot that failed.
+#[derive(Debug, Serialize)]
+struct SnapshotDetails {
     step: String,
     server: String,
     share: Option<String>,
@@ -65,6 +75,11 @@ impl Failure {
         Self { kind, message: message.to_string(), details: None, output: None }
     }
 
+    /// Tells what about the cluster failed.
+    pub(crate) fn with_cluster_details(self, details: cluster::Details) -> Self {
+        Self { details: Some(Details::Cluster(Box::new(details))), ..self }
+    }
+
     /// Prints this nevertheless.
     pub(crate) fn with_output(self, output: String) -> Self {
         Self { output: Some(output), ..self }
@@ -86,7 +101,7 @@ impl Failure {
     /// The failure as JSON.
     pub(crate) fn to_json(&self) -> String {
         let Self { kind, message, details, .. } = self;
-        let json = Json { error: message, kind: *kind, exit_code: *kind as u8, details: details.as_deref() };
+        let json = Json { error: message, kind: *kind, exit_code: *kind as u8, details: details.as_ref() };
         // Strings and numbers always become JSON.
         serde_json::to_string(&json).unwrap_or_default()
     }
@@ -114,7 +129,7 @@ impl From<SnapshotError<ConnectError>> for Failure {
                 _ => "unknown",
             },
         });
-        let details = Details {
+        let details = SnapshotDetails {
             step: error.step.to_string(),
             server: error.server.to_string(),
             share: error.share.as_ref().map(ToString::to_string),
@@ -122,7 +137,12 @@ impl From<SnapshotError<ConnectError>> for Failure {
             status_name: status.and_then(describe).map(|(name, _)| name),
             sets: sets.collect(),
         };
-        Self { kind, message: format!("{error}{hint}"), details: Some(Box::new(details)), output: None }
+        Self {
+            kind,
+            message: format!("{error}{hint}"),
+            details: Some(Details::Snapshot(Box::new(details))),
+            output: None,
+        }
     }
 }
 

@@ -1,12 +1,14 @@
-//! `clusctl`: shadow copies of shares from the command line.
+//! `clusctl`: failover clusters and shadow copies of shares from the command line.
 
 mod arguments;
+mod cluster;
 mod connect;
 mod credentials;
 mod failure;
 mod interrupt;
 mod names;
 mod output;
+mod progress;
 mod record;
 mod shares;
 mod snapshot;
@@ -16,7 +18,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser as _};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Common};
 use failure::{Failure, Kind};
 
 fn main() -> ExitCode {
@@ -24,15 +26,8 @@ fn main() -> ExitCode {
     let common = &arguments.common;
     let outcome = match &arguments.command {
         Command::Completions { shell } => Ok(completions(*shell)),
-        Command::Snapshot(snapshot) => {
-            trace(common.verbose);
-            runtime().and_then(|runtime| {
-                let outcome = runtime.block_on(snapshot::run(snapshot, common));
-                // What blocks in the background, a name's look-up say, is not waited for.
-                runtime.shutdown_background();
-                outcome
-            })
-        }
+        Command::Snapshot(snapshot) => run(common, snapshot::run(snapshot, common)),
+        command => run(common, cluster::run(command, common)),
     };
     match outcome {
         Ok(text) => {
@@ -53,9 +48,20 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(common: &Common, command: impl Future<Output = Result<String, Failure>>) -> Result<String, Failure> {
+    trace(common.verbose);
+    let runtime = runtime()?;
+    let outcome = runtime.block_on(command);
+    // What blocks in the background, a name's look-up say, is not waited for.
+    runtime.shutdown_background();
+    outcome
+}
+
 /// Who reads may have seen enough (`clusctl … | head`).
 fn print(text: &str) {
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    if !text.is_empty() {
+        let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+    }
 }
 
 fn completions(shell: clap_complete::Shell) -> String {

@@ -5,6 +5,7 @@
 //! simulated time with faults, and read in one sitting.
 
 pub mod clusapi;
+pub mod clusapi_client;
 pub mod cluster;
 pub mod fsrvp;
 pub mod security;

@@ -70,7 +70,7 @@ async fn once<X: Future<Output = ()> + Send>(
     request: &CreateRequest,
     interrupted: Pin<&mut X>,
 ) -> Result<Vec<ShadowCopySet>, Failure> {
-    let bar = progress::bar(!session.common.json);
+    let bar = crate::progress::bar(!session.common.json);
     let observe = |progress: Progress<'_>| {
         progress::show(&bar, &progress);
         match (progress.done, progress.set, progress.step) {

@@ -3,8 +3,16 @@
 use msrpc_ndr::Win32Error;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $value:literal;)*) => {
-        $($(#[$doc])* pub const $name: Win32Error = Win32Error($value);)*
+    ($(#[doc = $text:literal] $name:ident = $value:literal;)*) => {
+        $(#[doc = $text] pub const $name: Win32Error = Win32Error($value);)*
+
+        /// A code's Windows name and what it means, if it is one of those here.
+        pub fn describe(code: Win32Error) -> Option<(&'static str, &'static str)> {
+            match code.0 {
+                $($value => Some((stringify!($name), $text.trim_ascii())),)*
+                _ => None,
+            }
+        }
     };
 }
 

@@ -100,7 +100,15 @@ impl Cluster {
     fn tell_of_new_resource(&mut self, resource: &Object) {
         let group = self.relations.container(Kind::Resource, &resource.id).cloned();
         let Some(group) = group.and_then(|id| self.objects.by_id(Kind::Group, &id).cloned()) else { return };
-        self.tell(Kind::Group, &group, ClusterChange::empty(), 0x40, text(&resource.id));
+        // Of the group, and with the resource's ID and name (3.1.4.2.138).
+        let subject = Subject::Object(ObjectType::Group, Some(group.id.clone()));
+        self.post(Event {
+            id: resource.id.to_wstring(),
+            name: resource.name.to_wstring(),
+            parent: self.parent_of(Kind::Group, &group.id),
+            buffer: text(&group.id),
+            ..Event::new(subject, ClusterChange::empty(), Some((ObjectType::Group, 0x40)))
+        });
     }
 
     /// Tells of a resource's state.
