@@ -1,0 +1,8 @@
+//! The ClusAPI server, version 3, method by method against [MS-CMRP] 3.1.4.2: the generated client
+//! calls the generated service and the adapter over a node in memory.
+
+mod access;
+mod methods;
+mod node;
+mod server_state;
+mod world;
