@@ -2,7 +2,14 @@
 //! calls the generated service and the adapter over a node in memory.
 
 mod access;
+mod cluster;
+mod dependency;
+mod group;
 mod methods;
+mod network;
 mod node;
+mod nodes;
+mod resource;
+mod resource_type;
 mod server_state;
 mod world;
