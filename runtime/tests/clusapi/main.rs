@@ -2,13 +2,16 @@
 //! calls the generated service and the adapter over a node in memory.
 
 mod access;
+mod batch;
 mod cluster;
 mod dependency;
 mod group;
+mod group_set;
 mod methods;
 mod network;
 mod node;
 mod nodes;
+mod registry;
 mod resource;
 mod resource_type;
 mod server_state;
