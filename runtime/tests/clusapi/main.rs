@@ -11,6 +11,8 @@ mod methods;
 mod network;
 mod node;
 mod nodes;
+mod notify;
+mod notify_v2;
 mod registry;
 mod resource;
 mod resource_type;

@@ -189,6 +189,21 @@ impl State {
     }
 }
 
+/// A client that waits at a port, and is forgotten when it goes away.
+struct Wait<F: Fn(&mut State, Ticket)> {
+    node: TestNode,
+    ticket: Option<Ticket>,
+    forget: F,
+}
+
+impl<F: Fn(&mut State, Ticket)> Drop for Wait<F> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            (self.forget)(&mut self.node.state(), ticket);
+        }
+    }
+}
+
 impl Node for TestNode {
     async fn look<T: Send>(&self, look: impl FnOnce(&Cluster) -> Outcome<T> + Send) -> Outcome<T> {
         self.see(look)
@@ -221,18 +236,21 @@ impl Node for TestNode {
         version: PortVersion,
         most: usize,
     ) -> impl Future<Output = Result<Vec<Indication>, PortError>> + Send {
-        let node = self.clone();
-        let mut ticket = None;
+        let mut wait = Wait { node: self.clone(), ticket: None, forget: move |state, ticket| {
+            state.answers.remove(&ticket);
+            state.cluster.ports().forget(port, ticket);
+        } };
         std::future::poll_fn(move |_| {
-            let mut state = node.state();
-            if let Some(ticket) = ticket {
+            let mut state = wait.node.state();
+            if let Some(ticket) = wait.ticket {
                 return state.answers.remove(&ticket).map_or(Poll::Pending, Poll::Ready);
             }
             let new = state.ticket();
             match state.cluster.ports().take(port, version, new, most) {
                 Ok(Waiting::Ready(told)) => Poll::Ready(Ok(told)),
                 Ok(Waiting::Later) => {
-                    ticket = Some(new);
+                    drop(state);
+                    wait.ticket = Some(new);
                     Poll::Pending
                 }
                 Err(error) => Poll::Ready(Err(error)),
@@ -262,18 +280,21 @@ impl Node for TestNode {
     }
 
     fn batch(&self, port: BatchPortId) -> impl Future<Output = Option<Bytes>> + Send {
-        let node = self.clone();
-        let mut ticket = None;
+        let mut wait = Wait { node: self.clone(), ticket: None, forget: move |state, ticket| {
+            state.batches.remove(&ticket);
+            state.cluster.batch_ports().forget(port, ticket);
+        } };
         std::future::poll_fn(move |_| {
-            let mut state = node.state();
-            if let Some(ticket) = ticket {
+            let mut state = wait.node.state();
+            if let Some(ticket) = wait.ticket {
                 return state.batches.remove(&ticket).map_or(Poll::Pending, Poll::Ready);
             }
             let new = state.ticket();
             match state.cluster.batch_ports().take(port, new) {
                 Some(Some(batch)) => Poll::Ready(Some(batch)),
                 Some(None) => {
-                    ticket = Some(new);
+                    drop(state);
+                    wait.ticket = Some(new);
                     Poll::Pending
                 }
                 None => Poll::Ready(None),
