@@ -4,7 +4,10 @@
 mod access;
 mod batch;
 mod cluster;
+mod controls;
 mod dependency;
+mod enumerate;
+mod examples;
 mod group;
 mod group_set;
 mod methods;
