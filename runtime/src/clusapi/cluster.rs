@@ -67,15 +67,21 @@ pub(super) async fn set_name<N: Node>(api: &ClusApi<N>, call: &Call, name: WStri
     if !label {
         return Err(Win32Error::ERROR_INVALID_NAME.into());
     }
-    // The name resource takes the new name when it next comes online.
-    let stored = api.look(|cluster| {
-        let online = cluster.objects().by_name(Kind::Resource, &layout::name("Cluster Name")).is_some_and(|object| {
-            let resource = cluster.volatile().resources.get(&object.id);
-            resource.is_some_and(|it| matches!(it.state, ResourceState::Online | ResourceState::OnlinePending))
-        });
-        Ok(online)
+    // The name in use stays as it is while its resource is up.
+    let same = api.look(|cluster| {
+        if cluster.objects().by_name(Kind::Node, &name).is_some() {
+            return Err(Win32Error::ERROR_INVALID_NAME);
+        }
+        let old = layout::string(cluster.registry(), KeyId::ROOT, layout::CLUSTER_NAME).unwrap_or_default();
+        let resource = cluster.objects().by_name(Kind::Resource, &layout::name("Cluster Name"));
+        let resource = resource.and_then(|object| cluster.volatile().resources.get(&object.id));
+        match resource.map(|resource| resource.state) {
+            Some(ResourceState::Online | ResourceState::OnlinePending) if name.matches(&old) => Ok(true),
+            Some(ResourceState::Online | ResourceState::OnlinePending) => Err(status::ERROR_RESOURCE_ONLINE),
+            _ => Ok(false),
+        }
     });
-    let stored = stored.await?;
+    let stored = same.await?;
     api.apply(Command::SetClusterName(name)).await?;
     if stored { Err(status::ERROR_RESOURCE_PROPERTIES_STORED.into()) } else { Ok(()) }
 }

@@ -9,7 +9,7 @@ use msrpc_protocols::clusapi3::{
 use super::{Access, ClusApi, OpenObject, access, object, object_name};
 use crate::cluster::{
     form::UNKNOWN_GROUP_TYPE,
-    machine::{Cluster, Command},
+    machine::{Cluster, Command, Manner},
     node::Node,
     objects::Kind,
     registry::Name,
@@ -140,8 +140,8 @@ pub(super) async fn move_to_node<N: Node>(
     Ok(api.pursue(Command::MoveGroup(id.clone(), Some(node)), move |cluster| is_settled(cluster, &id)).await?)
 }
 
-/// Refuses flags that a method with `Ex` does not know. Nothing here is locked or bound by affinity,
-/// and moves are never held back, so nothing else follows from them.
+/// Refuses flags that a method with `Ex` does not know. Nothing here is ever locked and moves are
+/// never held back, so nothing follows from most of them.
 fn check_flags(flags: u32, known: u32) -> Result<(), Win32Error> {
     if flags & !known == 0 { Ok(()) } else { Err(Win32Error::ERROR_INVALID_PARAMETER) }
 }
@@ -154,14 +154,17 @@ fn check_move_flags(flags: u32) -> Result<(), Win32Error> {
 
 pub(super) async fn online_ex<N: Node>(
     api: &ClusApi<N>,
-    call: &Call,
+    _call: &Call,
     group: &Handle<OpenObject>,
     flags: u32,
     _buffer: Bytes,
 ) -> Answer<Win32Error> {
-    group.need(Access::All)?;
+    const IGNORE_AFFINITY_RULE: u32 = 0x08;
+    let id = group.need(Access::All)?;
     check_flags(flags, 0x0f)?;
-    online(api, call, group).await
+    let manner = Manner { ignore_affinity: flags & IGNORE_AFFINITY_RULE != 0, ..Manner::default() };
+    let command = Command::OnlineGroupEx(id.clone(), manner);
+    Ok(api.pursue(command, move |cluster| is_all(cluster, &id, ResourceState::Online)).await?)
 }
 
 pub(super) async fn offline_ex<N: Node>(
@@ -211,8 +214,9 @@ pub(super) async fn cancel<N: Node>(
     if flags != 0 {
         return Err(Win32Error::ERROR_INVALID_PARAMETER.into());
     }
-    api.apply(Command::CancelGroupOperation(id)).await?;
-    Ok(Win32Error(0))
+    api.apply(Command::CancelGroupOperation(id.clone())).await?;
+    let settled = api.look(|cluster| Ok(is_settled(cluster, &id))).await?;
+    Ok(if settled { Win32Error(0) } else { Win32Error::ERROR_IO_PENDING })
 }
 
 /// Sets the nodes that a group prefers, by their IDs in a MULTI_SZ (3.1.4.2.55).

@@ -2,7 +2,7 @@
 
 use msrpc_ndr::{Call, Handle, Outcome, WString, Win32Error};
 
-use super::{Access, ClusApi, OpenObject, object, object_name};
+use super::{Access, ClusApi, OpenObject, not_found, object_name};
 use crate::cluster::{machine::Command, node::Node, objects::Kind};
 
 type Answer<T = ()> = Outcome<T, Win32Error>;
@@ -83,14 +83,9 @@ pub(super) async fn remove_dependency<N: Node>(
     Ok(api.apply(Command::RemoveSetDependency(dependent.need(Access::All)?, provider.need(Access::All)?)).await?)
 }
 
-/// Dependencies between a group and another group or a group set, and expressions over group sets,
-/// are not kept yet: the server says so as the document lets one that does not support a method.
-async fn unsupported<N: Node>(api: &ClusApi<N>, handles: &[&Handle<OpenObject>]) -> Answer {
-    for handle in handles {
-        let (kind, id) = (handle.kind, handle.need(Access::All)?);
-        api.look(|cluster| object(cluster, kind, &id)).await?;
-    }
-    Err(Win32Error::RPC_S_PROCNUM_OUT_OF_RANGE.into())
+/// An expression, in text.
+fn text(expression: &WString) -> String {
+    expression.to_string_lossy()
 }
 
 pub(super) async fn add_group_to_set_dependency<N: Node>(
@@ -99,16 +94,16 @@ pub(super) async fn add_group_to_set_dependency<N: Node>(
     group: &Handle<OpenObject>,
     set: &Handle<OpenObject>,
 ) -> Answer {
-    unsupported(api, &[group, set]).await
+    Ok(api.apply(Command::AddGroupToSetDependency(group.need(Access::All)?, set.need(Access::All)?)).await?)
 }
 
 pub(super) async fn set_group_expression<N: Node>(
     api: &ClusApi<N>,
     _call: &Call,
     group: &Handle<OpenObject>,
-    _expression: WString,
+    expression: WString,
 ) -> Answer {
-    unsupported(api, &[group]).await
+    Ok(api.apply(Command::SetGroupDependencies(group.need(Access::All)?, text(&expression))).await?)
 }
 
 pub(super) async fn remove_group_dependency<N: Node>(
@@ -117,16 +112,19 @@ pub(super) async fn remove_group_dependency<N: Node>(
     group: &Handle<OpenObject>,
     depends_on: &Handle<OpenObject>,
 ) -> Answer {
-    unsupported(api, &[group, depends_on]).await
+    Ok(api.apply(Command::RemoveGroupDependency(group.need(Access::All)?, depends_on.need(Access::All)?)).await?)
 }
 
+/// A set that is gone is not found here, by the table of 3.1.4.2.159.
 pub(super) async fn set_expression<N: Node>(
     api: &ClusApi<N>,
     _call: &Call,
     set: &Handle<OpenObject>,
-    _expression: WString,
+    expression: WString,
 ) -> Answer {
-    unsupported(api, &[set]).await
+    let id = set.need(Access::All)?;
+    api.look(|cluster| cluster.objects().by_id(Kind::GroupSet, &id).map(drop).ok_or(not_found(Kind::GroupSet))).await?;
+    Ok(api.apply(Command::SetSetDependencies(id, text(&expression))).await?)
 }
 
 pub(super) async fn remove_group_to_set_dependency<N: Node>(
@@ -135,5 +133,5 @@ pub(super) async fn remove_group_to_set_dependency<N: Node>(
     group: &Handle<OpenObject>,
     set: &Handle<OpenObject>,
 ) -> Answer {
-    unsupported(api, &[group, set]).await
+    Ok(api.apply(Command::RemoveGroupToSetDependency(group.need(Access::All)?, set.need(Access::All)?)).await?)
 }

@@ -321,17 +321,17 @@ methods! {
         = resource::online_ex;
     136 write api_offline_resource_ex(resource: &Handle<OpenObject>, offline_flags: u32, in_buffer: Bytes) -> Win32Error
         = resource::offline_ex;
-    137 write api_create_notify_v2() -> OpenPort<N>
+    137 read  api_create_notify_v2() -> OpenPort<N>
         = notify::create_v2;
     138 read  api_add_notify_v2(notify: &Handle<OpenPort<N>>, object: &HgenericRpc<Self>, filter: types::NotifyFilterAndTypeRpc, notify_key: u32, version: u32, is_targeted_at_object: i32) -> ()
         = notify::add_v2;
     139 read  api_get_notify_v2(notify: &Handle<OpenPort<N>>) -> Option<Vec<types::NotificationRpc>>
         = notify::get_v2;
-    143 write api_create_group_enum(cluster: &Handle<OpenCluster>, properties: Option<Bytes>, ro_properties: Option<Bytes>) -> Option<types::GroupEnumList>
+    143 read  api_create_group_enum(cluster: &Handle<OpenCluster>, properties: Option<Bytes>, ro_properties: Option<Bytes>) -> Option<types::GroupEnumList>
         = lists::groups;
-    144 write api_create_resource_enum(cluster: &Handle<OpenCluster>, properties: Option<Bytes>, ro_properties: Option<Bytes>) -> Option<types::ResourceEnumList>
+    144 read  api_create_resource_enum(cluster: &Handle<OpenCluster>, properties: Option<Bytes>, ro_properties: Option<Bytes>) -> Option<types::ResourceEnumList>
         = lists::resources;
-    145 write api_execute_read_batch(key: &Handle<OpenKey>, in_data: Bytes) -> Option<Bytes>
+    145 read  api_execute_read_batch(key: &Handle<OpenKey>, in_data: Bytes) -> Option<Bytes>
         = batch::execute_read;
     146 write api_restart_resource(resource: &Handle<OpenObject>, flags: u32) -> ()
         = resource::restart;
@@ -339,7 +339,7 @@ methods! {
         = notify::get_async;
     155 read  api_add_notify_resource_type_v2(notify: &Handle<OpenPort<N>>, filter: i64, notify_key: u32, res_type_name: WString, version: u32) -> ()
         = notify::add_resource_type;
-    157 write api_execute_read_batch_ex(key: &Handle<OpenKey>, in_data: Bytes, flags: u32) -> Option<Bytes>
+    157 read  api_execute_read_batch_ex(key: &Handle<OpenKey>, in_data: Bytes, flags: u32) -> Option<Bytes>
         = batch::execute_read_ex;
     163 write api_create_group_set(group_set_name: WString) -> OpenObject
         = group_set::create;

@@ -147,6 +147,7 @@ fn gone(kind: Kind) -> Win32Error {
         Kind::Group => status::ERROR_GROUP_NOT_AVAILABLE,
         Kind::GroupSet => status::ERROR_GROUPSET_NOT_AVAILABLE,
         Kind::Resource => status::ERROR_RESOURCE_NOT_AVAILABLE,
-        Kind::ResourceType | Kind::Network | Kind::Interface => not_found(kind),
+        Kind::Network => status::ERROR_NETWORK_NOT_AVAILABLE,
+        Kind::ResourceType | Kind::Interface => not_found(kind),
     }
 }

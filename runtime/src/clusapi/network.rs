@@ -4,7 +4,7 @@
 use msrpc_ndr::{Call, Handle, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::clusapi::{ApiOpenNetInterfaceEx, ApiOpenNetworkEx};
 
-use super::{Access, ClusApi, OpenObject, access, not_found, object, object_name};
+use super::{Access, ClusApi, OpenObject, access, gone, object, object_name};
 use crate::cluster::{
     machine::Command,
     node::Node,
@@ -32,7 +32,7 @@ pub(super) async fn open_ex<N: Node>(
 pub(super) async fn state<N: Node>(api: &ClusApi<N>, _call: &Call, network: &Handle<OpenObject>) -> Answer<u32> {
     let id = network.need(Access::Read)?;
     let state = api.look(|cluster| {
-        let state = cluster.volatile().networks.get(&id).ok_or(not_found(Kind::Network))?;
+        let state = cluster.volatile().networks.get(&id).ok_or(gone(Kind::Network))?;
         Ok(state.0 as u32)
     });
     Ok(state.await?)
@@ -82,7 +82,7 @@ pub(super) async fn interface_state<N: Node>(
 ) -> Answer<u32> {
     let id = interface.need(Access::Read)?;
     let state = api.look(|cluster| {
-        let state = cluster.volatile().interfaces.get(&id).ok_or(not_found(Kind::Interface))?;
+        let state = cluster.volatile().interfaces.get(&id).ok_or(gone(Kind::Interface))?;
         Ok(state.0 as u32)
     });
     Ok(state.await?)

@@ -8,7 +8,7 @@ use msrpc_protocols::clusapi3::clusapi::{ApiGetResourceState, ApiOpenResourceEx}
 
 use super::{Access, ClusApi, OpenObject, access, object, object_name};
 use crate::cluster::{
-    machine::{self, Cluster, Command},
+    machine::{self, Cluster, Command, Manner},
     node::Node,
     objects::{Kind, layout},
     registry::Name,
@@ -128,8 +128,36 @@ pub(super) async fn online<N: Node>(
     resource: &Handle<OpenObject>,
 ) -> Answer<Win32Error> {
     let id = resource.need(Access::All)?;
-    let command = Command::OnlineResource(id.clone());
-    Ok(api.pursue(command, move |cluster| state_of(cluster, &id) == Some(ResourceState::Online)).await?)
+    Ok(bring(api, &id, Command::OnlineResource(id.clone()), ResourceState::Online).await?)
+}
+
+/// Brings a resource into a state, and waits a little for that: it is there, it is under way, or it
+/// has failed (3.1.4.2.18 and 3.1.4.2.19).
+async fn bring<N: Node>(
+    api: &ClusApi<N>,
+    id: &Name,
+    command: Command,
+    goal: ResourceState,
+) -> machine::Outcome<Win32Error> {
+    let done = api.pursue(command, |cluster| arrived(cluster, id, goal).is_some()).await?;
+    if done != Win32Error::ERROR_IO_PENDING {
+        api.look(|cluster| arrived(cluster, id, goal).unwrap_or(Ok(()))).await?;
+    }
+    Ok(done)
+}
+
+/// Whether a resource has come into a state, or why it will not by itself.
+fn arrived(cluster: &Cluster, id: &Name, goal: ResourceState) -> Option<machine::Outcome<()>> {
+    match state_of(cluster, id)? {
+        state if state == goal => Some(Ok(())),
+        ResourceState::Failed => Some(Err(status::ERROR_RESOURCE_FAILED)),
+        ResourceState::Offline => {
+            let providers: Vec<_> = cluster.providers(id).iter().filter_map(|id| state_of(cluster, id)).collect();
+            let failed = providers.contains(&ResourceState::Failed) && !providers.iter().any(|state| state.is_pending());
+            failed.then_some(Err(status::ERROR_CLUSTER_RESOURCE_PROVIDER_FAILED))
+        }
+        _ => None,
+    }
 }
 
 pub(super) async fn offline<N: Node>(
@@ -138,38 +166,46 @@ pub(super) async fn offline<N: Node>(
     resource: &Handle<OpenObject>,
 ) -> Answer<Win32Error> {
     let id = resource.need(Access::All)?;
-    let command = Command::OfflineResource(id.clone());
-    Ok(api.pursue(command, move |cluster| state_of(cluster, &id) == Some(ResourceState::Offline)).await?)
+    Ok(bring(api, &id, Command::OfflineResource(id.clone()), ResourceState::Offline).await?)
 }
 
 /// The flags that the methods with `Ex` know. No resource here is ever locked or bound by affinity,
-/// and which node is best has one answer only, so nothing follows from those.
+/// and a resource is brought online where its group is, so nothing follows from those.
 fn check_flags(flags: u32, known: u32) -> Result<(), Win32Error> {
     if flags & !known == 0 { Ok(()) } else { Err(Win32Error::ERROR_INVALID_PARAMETER) }
 }
 
 pub(super) async fn online_ex<N: Node>(
     api: &ClusApi<N>,
-    call: &Call,
+    _call: &Call,
     resource: &Handle<OpenObject>,
     flags: u32,
     _buffer: Bytes,
 ) -> Answer<Win32Error> {
-    resource.need(Access::All)?;
+    const DO_NOT_UPDATE_PERSISTENT_STATE: u32 = 0x02;
+    let id = resource.need(Access::All)?;
     check_flags(flags, 0x2f)?;
-    online(api, call, resource).await
+    let manner = Manner { transient: flags & DO_NOT_UPDATE_PERSISTENT_STATE != 0, ..Manner::default() };
+    Ok(bring(api, &id, Command::OnlineResourceEx(id.clone(), manner), ResourceState::Online).await?)
 }
 
 pub(super) async fn offline_ex<N: Node>(
     api: &ClusApi<N>,
-    call: &Call,
+    _call: &Call,
     resource: &Handle<OpenObject>,
     flags: u32,
     _buffer: Bytes,
 ) -> Answer<Win32Error> {
-    resource.need(Access::All)?;
+    const FORCE_WITH_TERMINATION: u32 = 0x02;
+    const DO_NOT_UPDATE_PERSISTENT_STATE: u32 = 0x04;
+    let id = resource.need(Access::All)?;
     check_flags(flags, 0x07)?;
-    offline(api, call, resource).await
+    let manner = Manner {
+        transient: flags & DO_NOT_UPDATE_PERSISTENT_STATE != 0,
+        terminate: flags & FORCE_WITH_TERMINATION != 0,
+        ..Manner::default()
+    };
+    Ok(bring(api, &id, Command::OfflineResourceEx(id.clone(), manner), ResourceState::Offline).await?)
 }
 
 pub(super) async fn restart<N: Node>(

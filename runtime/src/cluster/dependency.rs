@@ -73,6 +73,41 @@ impl Expression {
     }
 }
 
+impl Expression {
+    /// Parses an expression of groups or group sets (\[MS-CMRP\] 3.1.4.2.157 and 3.1.4.2.159): only
+    /// "and", and parentheses or braces that change nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it does not follow the grammar.
+    pub fn parse_conjunction(text: &str) -> Result<Self, ExpressionError> {
+        if text.len() > MAX_LENGTH {
+            return Err(ExpressionError::TooLong(text.len()));
+        }
+        let mut parser = Parser { text, at: 0 };
+        parser.blanks();
+        let mut sets = Vec::new();
+        let mut open = Vec::new();
+        while !(sets.is_empty() && open.is_empty() && parser.rest().is_empty()) {
+            while let Some(close) = parser.opening() {
+                open.push(close);
+            }
+            sets.push(vec![parser.resource()?]);
+            while let Some(close) = open.pop() {
+                if !parser.symbol(close) {
+                    open.push(close);
+                    break;
+                }
+            }
+            if !parser.word("and") {
+                break;
+            }
+        }
+        let ended = open.is_empty() && parser.rest().is_empty();
+        if ended { Ok(Self { sets }) } else { parser.expected("\"and\", a closing parenthesis or the end") }
+    }
+}
+
 impl<R> Expression<R> {
     /// Whether it depends on nothing.
     pub fn is_empty(&self) -> bool {
@@ -135,6 +170,11 @@ impl<'a> Parser<'a> {
             self.blanks();
         }
         found
+    }
+
+    /// An opening parenthesis or brace, as the one that closes it.
+    fn opening(&mut self) -> Option<char> {
+        [('(', ')'), ('{', '}')].into_iter().find(|(open, _)| self.symbol(*open)).map(|(_, close)| close)
     }
 
     fn word(&mut self, word: &str) -> bool {

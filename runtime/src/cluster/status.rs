@@ -75,6 +75,8 @@ codes! {
     ERROR_RESOURCE_PROPERTIES_STORED = 5024;
     /// The resource is one that the cluster needs.
     ERROR_CORE_RESOURCE = 5026;
+    /// The network is not there any more.
+    ERROR_NETWORK_NOT_AVAILABLE = 5035;
     /// The node is not there any more.
     ERROR_NODE_NOT_AVAILABLE = 5036;
     /// The resource has failed.

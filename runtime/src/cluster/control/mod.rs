@@ -11,10 +11,10 @@ pub use schema::{CommonProperty, Format, common};
 
 use self::quorum::Voter;
 use super::{
-    machine::{Cluster, Command},
+    machine::{Cluster, Command, Properties},
     objects::{Kind, Object, layout},
     property_list::{self, Property, PropertyValue, Syntax},
-    registry::{self, CommandKind, KeyId, Name, Value, ValueType},
+    registry::{KeyId, Name, Value, ValueType},
 };
 
 /// What a control code is sent to.
@@ -138,7 +138,7 @@ pub fn control(
         Function::ValidateCommonProperties => common_values(subject, input).map(|_| Answer::Octets(Bytes::new())),
         Function::SetCommonProperties => {
             let values = common_values(subject, input)?;
-            Ok(Answer::Change(set_values(key, None, values), false))
+            Ok(Answer::Change(set(subject, false, values, input), false))
         }
         Function::EnumPrivateProperties => {
             let properties = get_private(cluster, subject);
@@ -153,7 +153,7 @@ pub fn control(
                 let resource = cluster.volatile().resources.get(&object.id);
                 resource.is_some_and(|resource| !resource.state.is_down())
             });
-            let change = set_values(key, Some(layout::PARAMETERS), values);
+            let change = set(subject, true, values, input);
             Ok(Answer::Change(change, online && subject.kind() == Some(Kind::Resource)))
         }
         Function::GetClassInfo | Function::GetRequiredDependencies => Err(Win32Error::ERROR_INVALID_FUNCTION),
@@ -296,12 +296,10 @@ fn get_private(cluster: &Cluster, subject: &Subject) -> Vec<Property> {
 }
 
 /// The change that stores values, all or none.
-fn set_values(key: KeyId, path: Option<&str>, values: Vec<(Name, Value)>) -> Command {
-    let command = |kind, name, value_type, data| registry::Command { kind, value_type, name, data };
-    let open =
-        path.map(|path| command(CommandKind::CLUSREG_CREATE_KEY, path.into(), ValueType::REG_NONE, Bytes::new()));
-    let sets = values
-        .into_iter()
-        .map(|(name, value)| command(CommandKind::CLUSREG_SET_VALUE, name.to_wstring(), value.kind, value.data));
-    Command::ExecuteBatch(key, open.into_iter().chain(sets).collect())
+fn set(subject: &Subject, private: bool, values: Vec<(Name, Value)>, list: &Bytes) -> Command {
+    let subject = match subject {
+        Subject::Cluster => None,
+        Subject::Object(kind, object) => Some((*kind, object.id.clone())),
+    };
+    Command::SetProperties(subject, Properties { private, values, list: list.clone() })
 }

@@ -125,7 +125,7 @@ pub fn common(kind: Option<Kind>) -> &'static [CommonProperty] {
                     rw("AutoFailbackType", Dword(0)),
                     rw("FailbackWindowStart", Dword(u32::MAX)),
                     rw("FailbackWindowEnd", Dword(u32::MAX)),
-                    rw("AntiAffinityClassNames", MultiSz),
+                    rw(layout::ANTI_AFFINITY, MultiSz),
                     rw("Priority", Dword(2000)),
                     ro(layout::GROUP_TYPE, Dword(9999)),
                 ]
@@ -190,7 +190,7 @@ pub fn common(kind: Option<Kind>) -> &'static [CommonProperty] {
                     rw("StartupSetting", Dword(1)),
                     rw("StartupCount", Dword(u32::MAX)),
                     rw("StartupDelay", Dword(20)),
-                    rw("IsGlobal", Dword(0)),
+                    rw(layout::IS_GLOBAL, Dword(0)),
                 ]
             }
         }

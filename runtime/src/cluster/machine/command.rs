@@ -2,7 +2,7 @@
 
 use msrpc_ndr::{Bytes, Win32Error};
 
-use super::{CallId, Cluster, Outcome};
+use super::{CallId, Cluster, Outcome, Properties};
 use crate::cluster::{
     notify::ClusterChange,
     objects::{Kind, layout},
@@ -51,6 +51,8 @@ pub enum Command {
     SetPreferredOwners(Name, Vec<Name>),
     /// ApiOnlineGroup
     OnlineGroup(Name),
+    /// ApiOnlineGroupEx
+    OnlineGroupEx(Name, Manner),
     /// ApiOfflineGroup
     OfflineGroup(Name),
     /// ApiMoveGroup, ApiMoveGroupToNode
@@ -75,6 +77,16 @@ pub enum Command {
     AddSetDependency(Name, Name),
     /// ApiRemoveGroupSetDependency
     RemoveSetDependency(Name, Name),
+    /// ApiSetGroupSetDependencyExpression
+    SetSetDependencies(Name, String),
+    /// ApiSetGroupDependencyExpression
+    SetGroupDependencies(Name, String),
+    /// ApiRemoveClusterGroupDependency
+    RemoveGroupDependency(Name, Name),
+    /// ApiAddGroupToGroupSetDependency: the group, and the set that it depends on.
+    AddGroupToSetDependency(Name, Name),
+    /// ApiRemoveClusterGroupToGroupSetDependency
+    RemoveGroupToSetDependency(Name, Name),
 
     /// ApiCreateResource
     CreateResource {
@@ -97,6 +109,10 @@ pub enum Command {
     OnlineResource(Name),
     /// ApiOfflineResource
     OfflineResource(Name),
+    /// ApiOnlineResourceEx
+    OnlineResourceEx(Name, Manner),
+    /// ApiOfflineResourceEx
+    OfflineResourceEx(Name, Manner),
     /// ApiFailResource
     FailResource(Name),
     /// ApiRestartResource
@@ -141,6 +157,9 @@ pub enum Command {
     /// ApiSetNetworkName
     RenameNetwork(Name, Name),
 
+    /// A control code that sets properties: of an object, or of the cluster.
+    SetProperties(Option<(Kind, Name)>, Properties),
+
     /// ApiCreateKey
     CreateKey {
         /// The key to start from.
@@ -160,6 +179,18 @@ pub enum Command {
     SetKeySecurity(KeyId, Bytes),
     /// ApiExecuteBatch
     ExecuteBatch(KeyId, Vec<registry::Command>),
+}
+
+/// How something is brought online or taken offline, beside the ordinary (the flags of the methods
+/// with `Ex`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// What was commanded last stays what the cluster maintains over restarts.
+    pub transient: bool,
+    /// The instance is ended without being asked.
+    pub terminate: bool,
+    /// Groups that keep apart may be online on one node.
+    pub ignore_affinity: bool,
 }
 
 /// What a command answers, beside that it succeeded.
@@ -199,7 +230,8 @@ impl Cluster {
             Command::DeleteGroup(id, force) => self.delete_group(&id, force),
             Command::RenameGroup(id, name) => self.rename_group(&id, &name).map(done),
             Command::SetPreferredOwners(id, nodes) => self.set_preferred_owners(&id, nodes).map(done),
-            Command::OnlineGroup(id) => self.online_group(&id),
+            Command::OnlineGroup(id) => self.online_group(&id, Manner::default()),
+            Command::OnlineGroupEx(id, manner) => self.online_group(&id, manner),
             Command::OfflineGroup(id) => self.offline_group(&id),
             Command::MoveGroup(id, node) => self.move_group(&id, node),
             Command::CancelGroupOperation(id) => self.cancel_group_operation(&id).map(done),
@@ -211,13 +243,25 @@ impl Cluster {
             Command::AddSetDependency(set, provider) => self.add_set_dependency(&set, &provider).map(done),
             Command::RemoveSetDependency(set, provider) => self.remove_set_dependency(&set, &provider).map(done),
 
+            Command::SetSetDependencies(set, text) => self.set_set_dependencies(&set, &text).map(done),
+            Command::SetGroupDependencies(group, text) => self.set_group_dependencies(&group, &text).map(done),
+            Command::RemoveGroupDependency(group, provider) => {
+                self.remove_group_dependency(&group, &provider).map(done)
+            }
+            Command::AddGroupToSetDependency(group, set) => self.add_group_to_set_dependency(&group, &set).map(done),
+            Command::RemoveGroupToSetDependency(group, set) => {
+                self.remove_group_to_set_dependency(&group, &set).map(done)
+            }
+
             Command::CreateResource { id, group, name, resource_type, separate_monitor } => {
                 self.create_resource(&id, &group, &name, &resource_type, separate_monitor).map(done)
             }
             Command::DeleteResource(id) => self.delete_resource(&id).map(done),
             Command::RenameResource(id, name) => self.rename_resource(&id, &name).map(done),
-            Command::OnlineResource(id) => self.online_resource(&id),
-            Command::OfflineResource(id) => self.offline_resource(&id),
+            Command::OnlineResource(id) => self.online_resource(&id, Manner::default()),
+            Command::OnlineResourceEx(id, manner) => self.online_resource(&id, manner),
+            Command::OfflineResource(id) => self.offline_resource(&id, Manner::default()),
+            Command::OfflineResourceEx(id, manner) => self.offline_resource(&id, manner),
             Command::FailResource(id) => self.fail_resource(&id).map(done),
             Command::RestartResource(id) => self.restart_resource(&id),
             Command::AddDependency(id, provider) => self.add_dependency(&id, &provider).map(done),
@@ -237,6 +281,8 @@ impl Cluster {
             Command::EvictNode(id) => self.evict_node(&id).map(done),
             Command::NodeSeen(id, state) => self.node_seen(&id, state).map(done),
             Command::RenameNetwork(id, name) => self.rename_network(&id, &name).map(done),
+
+            Command::SetProperties(subject, properties) => self.set_properties(subject, properties).map(done),
 
             Command::CreateKey { from, path, security } => {
                 let (key, disposition) = self.edit(|edit| edit.create(from, &path, security))?;
@@ -271,8 +317,16 @@ impl Cluster {
             return Err(Win32Error::ERROR_INVALID_NAME);
         }
         let text = name.to_string();
-        self.edit(|edit| edit.set(KeyId::ROOT, layout::CLUSTER_NAME, Value::string(&text)))?;
-        self.tell_of_cluster(ClusterChange::CLUSTER_PROPERTY, 0x400, name);
+        let resource = self.objects.by_name(Kind::Resource, &layout::name("Cluster Name")).map(|resource| resource.key);
+        self.edit(|edit| {
+            edit.set(KeyId::ROOT, layout::CLUSTER_NAME, Value::string(&text))?;
+            if let Some(resource) = resource {
+                let (parameters, _) = edit.create(resource, &layout::path(layout::PARAMETERS), None)?;
+                edit.set(parameters, layout::NAME, Value::string(&text))?;
+            }
+            Ok(())
+        })?;
+        self.tell_of_cluster(ClusterChange::CLUSTER_PROPERTY, 0x400, name, Bytes::new());
         Ok(())
     }
 }

@@ -101,7 +101,8 @@ impl Cluster {
         let resource = self.volatile.resources.get(id)?;
         let group = self.volatile.groups.get(self.relations.container(Kind::Resource, id)?)?;
         let free = !resource.restarting && resource.given_up.is_none() && group.moving_to.is_none() && !group.deleting;
-        let commanded = self.dword(object.key, layout::PERSISTENT_STATE, 0) == 1;
+        let persistent = || self.dword(object.key, layout::PERSISTENT_STATE, 0) == 1;
+        let commanded = resource.commanded.unwrap_or_else(persistent);
         (self.server_state == ServerState::ReadWrite && free && commanded).then(|| object.clone())
     }
 

@@ -7,7 +7,7 @@ use crate::cluster::{
     notify::{ClusterChange, Event, ObjectType, Subject},
     objects::{Kind, Object},
     property_list::{self, Property, PropertyValue},
-    registry::{Difference, Name, Notice},
+    registry::{Difference, Name, Notice, Value},
 };
 
 fn number(value: u32) -> Bytes {
@@ -15,7 +15,7 @@ fn number(value: u32) -> Bytes {
 }
 
 /// A string with its null.
-fn text(name: &Name) -> Bytes {
+pub(super) fn text(name: &Name) -> Bytes {
     name.units().iter().copied().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
@@ -23,6 +23,12 @@ fn text(name: &Name) -> Bytes {
 pub(super) fn named(name: &Name) -> Bytes {
     let values = vec![PropertyValue::string(&name.to_string())];
     property_list::encode(&[Property { name: "Name".into(), values }])
+}
+
+/// A MULTI_SZ of IDs.
+pub(super) fn ids(ids: &[Name]) -> Bytes {
+    let texts: Vec<String> = ids.iter().map(Name::to_string).collect();
+    Value::strings(texts.iter().map(String::as_str)).data
 }
 
 /// What an object's kind is to version 2 ports.
@@ -58,10 +64,10 @@ impl Cluster {
     }
 
     /// Tells of something about the cluster.
-    pub(super) fn tell_of_cluster(&mut self, v1: ClusterChange, flag: u64, name: &Name) {
+    pub(super) fn tell_of_cluster(&mut self, v1: ClusterChange, flag: u64, name: &Name, buffer: Bytes) {
         let subject = Subject::Object(ObjectType::Cluster, None);
         let v2 = Some((ObjectType::Cluster, flag));
-        self.post(Event { name: name.to_wstring(), ..Event::new(subject, v1, v2) });
+        self.post(Event { name: name.to_wstring(), buffer, ..Event::new(subject, v1, v2) });
     }
 
     /// Tells that an object is new: version 1 of the object, version 2 of what it is in.
@@ -100,15 +106,17 @@ impl Cluster {
     fn tell_of_new_resource(&mut self, resource: &Object) {
         let group = self.relations.container(Kind::Resource, &resource.id).cloned();
         let Some(group) = group.and_then(|id| self.objects.by_id(Kind::Group, &id).cloned()) else { return };
-        // Of the group, and with the resource's ID and name (3.1.4.2.138).
         let subject = Subject::Object(ObjectType::Group, Some(group.id.clone()));
-        self.post(Event {
+        let added = Event {
             id: resource.id.to_wstring(),
             name: resource.name.to_wstring(),
             parent: self.parent_of(Kind::Group, &group.id),
             buffer: text(&group.id),
+            sequence: self.sequence_of(Kind::Group, &group.id),
             ..Event::new(subject, ClusterChange::empty(), Some((ObjectType::Group, 0x40)))
-        });
+        };
+        self.post(added);
+        self.tell(Kind::Group, &group, ClusterChange::empty(), 0x80, text(&resource.id));
     }
 
     /// Tells of a resource's state.
@@ -159,6 +167,11 @@ impl Cluster {
         match kind {
             Kind::Resource => self.relations.container(kind, id).map(Name::to_wstring).unwrap_or_default(),
             Kind::Group => self.volatile.groups.get(id).map(|group| group.owner.to_wstring()).unwrap_or_default(),
+            Kind::Interface => {
+                let interface = self.objects.by_id(kind, id);
+                let node = interface.and_then(|it| super::layout::string(&self.registry, it.key, super::layout::NODE));
+                node.unwrap_or_default().as_str().into()
+            }
             _ => WString::new(),
         }
     }

@@ -1,18 +1,18 @@
 //! Groups (\[MS-CMRP\] 3.1.4.2.42 to 3.1.4.2.55).
 
-use super::{Cluster, Outcome, Reply};
+use super::{Cluster, Manner, Outcome, Reply};
 use crate::cluster::{
     notify::ClusterChange,
     objects::{
         Kind, Object,
-        layout::{self, CONTAINS, FLAGS, GROUP_TYPE, NAME, PERSISTENT_STATE, PREFERRED_OWNERS},
+        layout::{self, ANTI_AFFINITY, CONTAINS, FLAGS, GROUP_TYPE, NAME, PERSISTENT_STATE, PREFERRED_OWNERS},
     },
     registry::{Name, Value},
     state::{GroupState, NodeState, ResourceState},
     status::{
         ERROR_ASSERTION_FAILURE, ERROR_CLUSTER_NODE_NOT_FOUND, ERROR_CLUSTER_RESOURCE_LOCKED_STATUS,
         ERROR_CORE_RESOURCE, ERROR_DIR_NOT_EMPTY, ERROR_GROUP_NOT_AVAILABLE, ERROR_HOST_NODE_NOT_AVAILABLE,
-        ERROR_INVALID_STATE, ERROR_OBJECT_ALREADY_EXISTS,
+        ERROR_INVALID_STATE, ERROR_NODE_CANT_HOST_RESOURCE, ERROR_OBJECT_ALREADY_EXISTS,
     },
 };
 use msrpc_ndr::{Bytes, Win32Error};
@@ -65,12 +65,14 @@ impl Cluster {
         for id in members {
             if let Some(resource) = self.objects.by_id(Kind::Resource, &id).cloned() {
                 self.edit(|edit| edit.delete_tree(resource.key))?;
-                self.tell(Kind::Resource, &resource, ClusterChange::RESOURCE_DELETED, 0x80, Bytes::new());
+                let buffer = super::events::text(&group.id);
+                self.tell(Kind::Resource, &resource, ClusterChange::RESOURCE_DELETED, 0x80, buffer);
             }
         }
         if self.relations.container(Kind::Group, &group.id).is_some() {
             self.remove_group_from_set(&group.id)?;
         }
+        self.forget_group(&group.id)?;
         self.edit(|edit| edit.delete_tree(group.key))?;
         self.tell(Kind::Group, group, ClusterChange::GROUP_DELETED, 0x1, Bytes::new());
         Ok(())
@@ -105,20 +107,35 @@ impl Cluster {
             nodes.extend(others);
         }
         self.edit(|edit| edit.set_ids(group.key, PREFERRED_OWNERS, &nodes))?;
-        self.tell(Kind::Group, &group, ClusterChange::GROUP_PROPERTY, 0x20, Bytes::new());
+        self.tell(Kind::Group, &group, ClusterChange::GROUP_PROPERTY, 0x20, super::events::ids(&nodes));
         Ok(())
     }
 
-    pub(super) fn online_group(&mut self, id: &Name) -> Outcome {
+    pub(super) fn online_group(&mut self, id: &Name, manner: Manner) -> Outcome {
         let group = self.group(id)?;
         self.check_group(&group)?;
         let owner = self.volatile.groups.get(id).and_then(|group| self.volatile.nodes.get(&group.owner));
         if owner.is_some_and(|node| node.state == NodeState::Paused) {
             return Err(Win32Error::ERROR_SHARING_PAUSED);
         }
+        if !manner.ignore_affinity && self.is_kept_apart(&group) {
+            return Err(ERROR_NODE_CANT_HOST_RESOURCE);
+        }
         self.set_group_persistent(&group, true)?;
         self.drive();
         Ok(self.group_reply(&group, ResourceState::Online))
+    }
+
+    /// Whether another group on the node, one that is to keep apart from this, has something online.
+    fn is_kept_apart(&self, group: &Object) -> bool {
+        let classes = |group: &Object| layout::ids(&self.registry, group.key, ANTI_AFFINITY);
+        let owner = |group: &Object| self.volatile.groups.get(&group.id).map(|group| &group.owner);
+        let mine = classes(group);
+        self.objects.all(Kind::Group).filter(|other| other.id != group.id && owner(other) == owner(group)).any(|other| {
+            let mut members = self.relations.members(other.key).iter();
+            members.any(|id| self.state(id) == Some(ResourceState::Online))
+                && classes(other).iter().any(|class| mine.contains(class))
+        })
     }
 
     pub(super) fn offline_group(&mut self, id: &Name) -> Outcome {
@@ -197,13 +214,9 @@ impl Cluster {
 
     fn set_group_persistent(&mut self, group: &Object, online: bool) -> Outcome<()> {
         let members = self.relations.members(group.key).to_vec();
-        let keys = members.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id).map(|object| object.key));
-        let keys: Vec<_> = keys.collect();
-        let value = u32::from(online);
-        self.edit(|edit| {
-            edit.set(group.key, PERSISTENT_STATE, Value::dword(value))?;
-            keys.iter().try_for_each(|key| edit.set(*key, PERSISTENT_STATE, Value::dword(value)))
-        })?;
+        let all: Vec<Object> = members.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id).cloned()).collect();
+        self.edit(|edit| edit.set(group.key, PERSISTENT_STATE, Value::dword(online.into())))?;
+        self.command_all(&all, online, Manner::default())?;
         members.iter().for_each(|id| self.try_again(id));
         self.dirty.insert(group.id.clone());
         Ok(())

@@ -4,7 +4,6 @@ use msrpc_ndr::{Bytes, Win32Error};
 
 use super::{Cluster, Outcome, group::check_name};
 use crate::cluster::{
-    dependency::Expression,
     notify::ClusterChange,
     objects::{
         Kind, Object,
@@ -12,7 +11,7 @@ use crate::cluster::{
     },
     registry::{Name, Value},
     status::{
-        ERROR_DEPENDENCY_ALREADY_EXISTS, ERROR_DEPENDENCY_NOT_FOUND, ERROR_DIR_NOT_EMPTY, ERROR_GROUP_NOT_AVAILABLE,
+        ERROR_DIR_NOT_EMPTY, ERROR_GROUP_NOT_AVAILABLE,
         ERROR_GROUPSET_NOT_AVAILABLE, ERROR_OBJECT_ALREADY_EXISTS,
     },
 };
@@ -35,7 +34,7 @@ impl Cluster {
 
     pub(super) fn delete_group_set(&mut self, id: &Name) -> Outcome<()> {
         let set = self.group_set(id)?;
-        if self.relations.dependents(Kind::GroupSet, id).next().is_some() {
+        if self.relations.dependents(Kind::GroupSet, id).next().is_some() || self.has_dependent_group(id) {
             return Err(ERROR_DIR_NOT_EMPTY);
         }
         self.edit(|edit| edit.delete_tree(set.key))?;
@@ -69,63 +68,7 @@ impl Cluster {
         Ok(())
     }
 
-    pub(super) fn add_set_dependency(&mut self, id: &Name, provider: &Name) -> Outcome<()> {
-        let set = self.group_set(id)?;
-        self.group_set(provider)?;
-        let empty = |id: &Name| {
-            let set = self.objects.by_id(Kind::GroupSet, id);
-            set.is_none_or(|set| self.relations.members(set.key).is_empty())
-        };
-        if id == provider || empty(id) || empty(provider) || self.set_depends_on(provider, id) {
-            return Err(Win32Error::ERROR_INVALID_PARAMETER);
-        }
-        let mut depends = self.relations.depends(set.key).cloned().unwrap_or_default();
-        if depends.resources().any(|other| other == provider) {
-            return Err(ERROR_DEPENDENCY_ALREADY_EXISTS);
-        }
-        depends.sets.push(vec![provider.clone()]);
-        self.put_set_depends(&set, &depends)
-    }
-
-    pub(super) fn remove_set_dependency(&mut self, id: &Name, provider: &Name) -> Outcome<()> {
-        let set = self.group_set(id)?;
-        let mut depends = self.relations.depends(set.key).cloned().unwrap_or_default();
-        if !depends.resources().any(|other| other == provider) {
-            return Err(ERROR_DEPENDENCY_NOT_FOUND);
-        }
-        depends.sets.iter_mut().for_each(|set| set.retain(|other| other != provider));
-        depends.sets.retain(|set| !set.is_empty());
-        self.put_set_depends(&set, &depends)
-    }
-
-    /// Whether a set depends on another, directly or not.
-    fn set_depends_on(&self, id: &Name, other: &Name) -> bool {
-        let mut seen = Vec::new();
-        let mut pending = vec![id.clone()];
-        while let Some(id) = pending.pop() {
-            let set = self.objects.by_id(Kind::GroupSet, &id);
-            let depends = set.and_then(|set| self.relations.depends(set.key));
-            for provider in depends.into_iter().flat_map(Expression::resources) {
-                if provider == other {
-                    return true;
-                }
-                if !seen.contains(provider) {
-                    seen.push(provider.clone());
-                    pending.push(provider.clone());
-                }
-            }
-        }
-        false
-    }
-
-    fn put_set_depends(&mut self, set: &Object, depends: &Expression<Name>) -> Outcome<()> {
-        let text = depends.to_string();
-        self.edit(|edit| edit.set(set.key, DEPENDENCY_EXPRESSION, Value::string(&text)))?;
-        self.tell(Kind::GroupSet, set, ClusterChange::empty(), 0x40, Bytes::new());
-        Ok(())
-    }
-
-    fn group_set(&self, id: &Name) -> Outcome<Object> {
+    pub(super) fn group_set(&self, id: &Name) -> Outcome<Object> {
         self.object(Kind::GroupSet, id, ERROR_GROUPSET_NOT_AVAILABLE)
     }
 }

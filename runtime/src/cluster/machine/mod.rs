@@ -10,8 +10,10 @@ mod command;
 mod drive;
 mod events;
 mod group;
+mod group_dependency;
 mod group_set;
 mod node;
+mod properties;
 mod resource;
 mod resource_type;
 mod volatile;
@@ -20,7 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use msrpc_ndr::{Bytes, Win32Error};
 
-pub use command::{Command, Reply};
+pub use command::{Command, Manner, Reply};
+pub use properties::Properties;
 pub use volatile::{CallId, Group, Node, Resource, Timer, Volatile};
 
 use super::{

@@ -12,8 +12,9 @@ use crate::cluster::{
     registry::{Name, Value},
     state::NodeState,
     status::{
-        ERROR_CLUSTER_NETWORK_NOT_FOUND, ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_NOT_PAUSED,
-        ERROR_HOST_NODE_NOT_AVAILABLE, ERROR_INVALID_TARGET_HANDLE, ERROR_NODE_NOT_AVAILABLE,
+        ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_EVACUATION_IN_PROGRESS, ERROR_CLUSTER_NODE_NOT_PAUSED,
+        ERROR_HOST_NODE_NOT_AVAILABLE, ERROR_INVALID_TARGET_HANDLE, ERROR_NETWORK_NOT_AVAILABLE,
+        ERROR_NODE_NOT_AVAILABLE,
     },
 };
 
@@ -30,6 +31,10 @@ impl Cluster {
                     return Err(ERROR_CLUSTER_NODE_DOWN);
                 }
                 _ => {}
+            }
+            let leaving = |group: &super::Group| group.owner == *id && group.moving_to.is_some();
+            if state == NodeState::Paused && self.volatile.groups.values().any(leaving) {
+                return Err(ERROR_CLUSTER_NODE_EVACUATION_IN_PROGRESS);
             }
         }
         match state {
@@ -105,9 +110,9 @@ impl Cluster {
     }
 
     pub(super) fn rename_network(&mut self, id: &Name, name: &Name) -> Outcome<()> {
-        let network = self.object(Kind::Network, id, ERROR_CLUSTER_NETWORK_NOT_FOUND)?;
+        let network = self.object(Kind::Network, id, ERROR_NETWORK_NOT_AVAILABLE)?;
         self.rename(Kind::Network, &network, name)?;
-        let network = self.object(Kind::Network, id, ERROR_CLUSTER_NETWORK_NOT_FOUND)?;
+        let network = self.object(Kind::Network, id, ERROR_NETWORK_NOT_AVAILABLE)?;
         let buffer = super::events::named(&network.name);
         self.tell(Kind::Network, &network, ClusterChange::NETWORK_PROPERTY, 0x2, buffer);
         Ok(())

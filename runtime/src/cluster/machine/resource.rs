@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use msrpc_ndr::{Bytes, Win32Error};
 
-use super::{Cluster, HostAction, Outcome, Reply, group::check_name, runs};
+use super::{Cluster, HostAction, Manner, Outcome, Reply, group::check_name, runs};
 use crate::cluster::{
     dependency::Expression,
     notify::ClusterChange,
@@ -93,7 +93,11 @@ impl Cluster {
             }
             edit.delete_tree(resource.key)
         })?;
-        self.tell(Kind::Resource, &resource, ClusterChange::RESOURCE_DELETED, 0x80, Bytes::new());
+        let buffer = group.as_ref().map(|group| super::events::text(&group.id)).unwrap_or_default();
+        self.tell(Kind::Resource, &resource, ClusterChange::RESOURCE_DELETED, 0x80, buffer);
+        if let Some(group) = group {
+            self.tell(Kind::Group, &group, ClusterChange::empty(), 0x100, super::events::text(id));
+        }
         Ok(())
     }
 
@@ -106,7 +110,7 @@ impl Cluster {
         Ok(())
     }
 
-    pub(super) fn online_resource(&mut self, id: &Name) -> Outcome {
+    pub(super) fn online_resource(&mut self, id: &Name, manner: Manner) -> Outcome {
         let resource = self.resource(id)?;
         if self.state(id).is_some_and(ResourceState::is_pending) {
             return Err(ERROR_INVALID_STATE);
@@ -120,10 +124,8 @@ impl Cluster {
             return Err(Win32Error::ERROR_SHARING_PAUSED);
         }
         // What it depends on is commanded online with it; that alone makes it go first.
-        let keys: Vec<_> = tree.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id)).map(|o| o.key).collect();
-        self.edit(|edit| {
-            keys.iter().chain([&resource.key]).try_for_each(|key| edit.set(*key, PERSISTENT_STATE, Value::dword(1)))
-        })?;
+        let all: Vec<Object> = tree.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id).cloned()).collect();
+        self.command_all(all.iter().chain([&resource]), true, manner)?;
         tree.iter().chain([id]).for_each(|id| self.try_again(id));
         self.drive();
         match self.state(id) {
@@ -137,7 +139,7 @@ impl Cluster {
         }
     }
 
-    pub(super) fn offline_resource(&mut self, id: &Name) -> Outcome {
+    pub(super) fn offline_resource(&mut self, id: &Name, manner: Manner) -> Outcome {
         let resource = self.resource(id)?;
         let state = self.state(id).ok_or(ERROR_RESOURCE_NOT_AVAILABLE)?;
         if state.is_pending() || state == ResourceState::Initializing {
@@ -146,12 +148,38 @@ impl Cluster {
         if self.volatile.resources.get(id).is_some_and(|resource| resource.locked) {
             return Err(ERROR_CLUSTER_RESOURCE_LOCKED_STATUS);
         }
-        self.edit(|edit| edit.set(resource.key, PERSISTENT_STATE, Value::dword(0)))?;
+        self.command_all([&resource], false, manner)?;
         if state == ResourceState::Failed {
             return Err(ERROR_RESOURCE_FAILED);
         }
+        if manner.terminate && state == ResourceState::Online {
+            self.ask(id, HostAction::Terminate, ResourceState::Offline);
+        }
         self.drive();
         if self.state(id) == Some(ResourceState::Offline) { Ok(Reply::Done) } else { Ok(Reply::Pending) }
+    }
+
+    /// Notes what resources are commanded to be.
+    pub(super) fn command_all<'a>(
+        &mut self,
+        resources: impl IntoIterator<Item = &'a Object> + Clone,
+        online: bool,
+        manner: Manner,
+    ) -> Outcome<()> {
+        if !manner.transient {
+            let keys = resources.clone();
+            self.edit(|edit| {
+                let mut keys = keys.into_iter().map(|resource| resource.key);
+                keys.try_for_each(|key| edit.set(key, PERSISTENT_STATE, Value::dword(online.into())))
+            })?;
+        }
+        for object in resources {
+            if let Some(resource) = self.volatile.resources.get_mut(&object.id) {
+                resource.commanded = manner.transient.then_some(online);
+            }
+            self.touch_resource(&object.id);
+        }
+        Ok(())
     }
 
     pub(super) fn fail_resource(&mut self, id: &Name) -> Outcome<()> {
@@ -273,14 +301,28 @@ impl Cluster {
     }
 
     fn set_depends(&mut self, resource: &Object, depends: &Expression<Name>) -> Outcome<()> {
+        let before = self.relations.depends(resource.key).cloned().unwrap_or_default();
         let text = depends.to_string();
         self.edit(|edit| edit.set(resource.key, DEPENDENCY_EXPRESSION, Value::string(&text)))?;
-        self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x10, Bytes::new());
+        let named = depends.try_map(|id| {
+            let provider = self.objects.by_id(Kind::Resource, id);
+            Ok::<_, Win32Error>(provider.map_or_else(|| id.clone(), |provider| provider.name.clone()))
+        })?;
+        let buffer = Value::string(&named.to_string()).data;
+        self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x10, buffer);
+        let providers: BTreeSet<Name> = before.resources().chain(depends.resources()).cloned().collect();
+        for id in providers {
+            let is_provider = |depends: &Expression<Name>| depends.resources().any(|other| *other == id);
+            let Some(provider) = self.objects.by_id(Kind::Resource, &id).filter(|_| is_provider(&before) != is_provider(depends)) else { continue };
+            let provider = provider.clone();
+            let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, &id).cloned().collect();
+            self.tell(Kind::Resource, &provider, ClusterChange::empty(), 0x20, super::events::ids(&dependents));
+        }
         Ok(())
     }
 
     /// All that a resource depends on, directly or not.
-    pub(super) fn providers(&self, id: &Name) -> BTreeSet<Name> {
+    pub fn providers(&self, id: &Name) -> BTreeSet<Name> {
         let mut found = BTreeSet::new();
         let mut pending = vec![id.clone()];
         while let Some(id) = pending.pop() {
@@ -349,7 +391,7 @@ impl Cluster {
 
     fn set_owners(&mut self, resource: &Object, owners: &[Name]) -> Outcome<()> {
         self.edit(|edit| edit.set_ids(resource.key, POSSIBLE_OWNERS, owners))?;
-        self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x40, Bytes::new());
+        self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x40, super::events::ids(owners));
         Ok(())
     }
 
@@ -388,11 +430,17 @@ impl Cluster {
                 resource.sequence = resource.sequence.wrapping_add(1);
             }
             if let Some(object) = self.objects.by_id(Kind::Resource, id).cloned() {
-                self.tell(Kind::Resource, &object, ClusterChange::RESOURCE_PROPERTY, 0x8, Bytes::new());
+                let buffer = super::events::text(&to.id);
+                self.tell(Kind::Resource, &object, ClusterChange::RESOURCE_PROPERTY, 0x8, buffer);
             }
         }
-        self.tell(Kind::Group, &from, ClusterChange::GROUP_PROPERTY, 0x100, Bytes::new());
-        self.tell(Kind::Group, &to, ClusterChange::GROUP_PROPERTY, 0x80, Bytes::new());
+        // Version 1 tells it once for each group, version 2 for each resource.
+        for (group, flag) in [(&from, 0x100), (&to, 0x80)] {
+            self.tell(Kind::Group, group, ClusterChange::GROUP_PROPERTY, 0, Bytes::new());
+            for id in &tree {
+                self.tell(Kind::Group, group, ClusterChange::empty(), flag, super::events::text(id));
+            }
+        }
         Ok(())
     }
 

@@ -29,6 +29,8 @@ pub struct Resource {
     pub given_up: Option<Option<u64>>,
     /// It is taken offline only to be brought back.
     pub restarting: bool,
+    /// What it was commanded to be in the meantime, in the place of its persistent state.
+    pub commanded: Option<bool>,
     /// It may not change its state.
     pub locked: bool,
     /// The code of its last failure.
@@ -45,6 +47,7 @@ impl Default for Resource {
             restarts: VecDeque::new(),
             given_up: None,
             restarting: false,
+            commanded: None,
             locked: false,
             error: 0,
         }

@@ -33,6 +33,12 @@ pub const FLAGS: &str = "Flags";
 pub const SEPARATE_MONITOR: &str = "SeparateMonitor";
 /// What a resource depends on: an expression of IDs.
 pub const DEPENDENCY_EXPRESSION: &str = "DependencyExpression";
+/// The ID of the group set that a group depends on.
+pub const PROVIDER_GROUP_SET: &str = "ProviderGroupSet";
+/// Whether all groups and group sets depend on a group set.
+pub const IS_GLOBAL: &str = "IsGlobal";
+/// Names of classes: groups that have one in common keep apart.
+pub const ANTI_AFFINITY: &str = "AntiAffinityClassNames";
 /// The IDs of the nodes that may host a resource.
 pub const POSSIBLE_OWNERS: &str = "PossibleOwners";
 /// How often a resource is looked at cheaply, in milliseconds.

@@ -20,6 +20,8 @@ pub struct Relations {
     container: HashMap<(Kind, Name), Name>,
     /// What objects depend on: resources, groups and group sets.
     depends: HashMap<KeyId, Expression<Name>>,
+    /// Whose keys those are, for when they are gone.
+    known: HashMap<KeyId, (Kind, Name)>,
     /// Who depends on an object.
     dependents: BTreeMap<(Kind, Name), BTreeSet<Name>>,
 }
@@ -49,8 +51,10 @@ impl Relations {
                     }
                 }
                 Change::RemoveKey { id } => {
-                    self.contained.remove(id);
-                    self.depends.remove(id);
+                    if let Some((kind, name)) = self.known.remove(id) {
+                        self.uncontain(kind, &name, *id);
+                        self.undepend(kind, &name, *id);
+                    }
                 }
                 Change::PutKey { .. } => {}
             }
@@ -79,31 +83,29 @@ impl Relations {
 
     fn contain(&mut self, registry: &Registry, objects: &Objects, key: KeyId) {
         let Some((kind, object)) = objects.of_key(key) else { return };
-        let inner = match kind {
-            Kind::Group => Kind::Resource,
-            Kind::GroupSet => Kind::Group,
-            _ => return,
-        };
-        for member in self.contained.remove(&key).unwrap_or_default() {
-            let entry = (inner, member);
-            if self.container.get(&entry) == Some(&object.id) {
-                self.container.remove(&entry);
-            }
-        }
+        let Some(inner) = inner(kind) else { return };
+        self.uncontain(kind, &object.id, key);
         let members = layout::ids(registry, key, CONTAINS);
         for member in &members {
             self.container.insert((inner, member.clone()), object.id.clone());
         }
         self.contained.insert(key, members);
+        self.known.insert(key, (kind, object.id.clone()));
+    }
+
+    fn uncontain(&mut self, kind: Kind, id: &Name, key: KeyId) {
+        let Some(inner) = inner(kind) else { return };
+        for member in self.contained.remove(&key).unwrap_or_default() {
+            let entry = (inner, member);
+            if self.container.get(&entry) == Some(id) {
+                self.container.remove(&entry);
+            }
+        }
     }
 
     fn depend(&mut self, registry: &Registry, objects: &Objects, key: KeyId) {
         let Some((kind, object)) = objects.of_key(key) else { return };
-        for provider in self.depends.remove(&key).iter().flat_map(Expression::resources) {
-            if let Some(dependents) = self.dependents.get_mut(&(kind, provider.clone())) {
-                dependents.remove(&object.id);
-            }
-        }
+        self.undepend(kind, &object.id, key);
         let text = layout::string(registry, key, DEPENDENCY_EXPRESSION).unwrap_or_default();
         // A client may have written anything there: what is no expression depends on nothing.
         let parsed = Expression::parse(&text).unwrap_or_default();
@@ -112,5 +114,23 @@ impl Relations {
             self.dependents.entry((kind, provider.clone())).or_default().insert(object.id.clone());
         }
         self.depends.insert(key, expression);
+        self.known.insert(key, (kind, object.id.clone()));
+    }
+
+    fn undepend(&mut self, kind: Kind, id: &Name, key: KeyId) {
+        for provider in self.depends.remove(&key).iter().flat_map(Expression::resources) {
+            if let Some(dependents) = self.dependents.get_mut(&(kind, provider.clone())) {
+                dependents.remove(id);
+            }
+        }
+    }
+}
+
+/// What the objects of a kind contain.
+fn inner(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::Group => Some(Kind::Resource),
+        Kind::GroupSet => Some(Kind::Group),
+        _ => None,
     }
 }
