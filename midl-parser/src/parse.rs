@@ -82,9 +82,11 @@ impl<'s> FileParser<'s> {
             // Half a file would only give rise to errors that are none.
             output.tokens.clear();
         }
-        let heads = output.tokens.windows(3).filter_map(|three| match three {
-            [word, name, open] if word.text == sym::INTERFACE && name.kind == TokenKind::Ident => {
-                matches!(open.text, sym::LBRACE | sym::COLON).then_some(word.span.file)
+        // What widl and MIDL write for C has `interface IFoo { …Vtbl *lpVtbl; }`, without attributes.
+        let heads = output.tokens.windows(4).filter_map(|four| match four {
+            [before, word, name, open] if word.text == sym::INTERFACE && name.kind == TokenKind::Ident => {
+                let opens = matches!(open.text, sym::LBRACE | sym::COLON);
+                (opens && before.text == sym::RBRACKET).then_some(word.span.file)
             }
             _ => None,
         });

@@ -1,6 +1,6 @@
 //! Counts of arrays within arrays: `n` of `size_is(m, n)`.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{format_ident, quote};
 
 use super::{
@@ -34,7 +34,32 @@ pub(super) fn is_deferred(element: &Element) -> bool {
     element.levels.iter().any(|level| matches!(level, Level::Pointer(_)))
 }
 
+/// The bounds of maximum counts of arrays and strings within arrays, with the places they are kept at.
+pub(super) fn capacities(element: &Element) -> impl Iterator<Item = (usize, &Bound)> {
+    element.levels.iter().filter_map(|level| match level {
+        Level::Array(array) => array.slot.zip(array.size.as_ref()),
+        Level::Str { slot, size, .. } => slot.zip(size.as_ref()),
+        Level::Pointer(_) => None,
+    })
+}
+
 impl Emitter<'_> {
+    /// Sets the maximum counts of arrays within arrays before these are marshalled.
+    pub(super) fn set_capacities(&self, element: &Element, siblings: &[Element], access: Access<'_>) -> TokenStream {
+        let sets = capacities(element).map(|(slot, bound)| {
+            let slot = Literal::usize_unsuffixed(slot);
+            let count = match bound {
+                Bound::Const(count) => {
+                    let count = Literal::u64_suffixed(*count);
+                    quote!(#count)
+                }
+                bound => self.bound(bound, siblings, access),
+            };
+            quote!(e.set_inner_capacity(#slot, #count);)
+        });
+        sets.collect()
+    }
+
     /// Checks the lengths of arrays within arrays before they are marshalled.
     pub(super) fn put_inner(
         &self,

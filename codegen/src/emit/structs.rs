@@ -232,7 +232,8 @@ impl Emitter<'_> {
         let in_place = Bounded::of(field).filter(|bounded| top || !bounded.deferred());
         let checks = in_place.map(|bounded| self.put_checks(&bounded, &value, siblings, access, what, conformant));
         let inner = self.put_inner(field, siblings, access, what);
-        let checks = quote!(#inner #checks);
+        let capacities = top.then(|| self.set_capacities(field, siblings, access));
+        let checks = quote!(#inner #checks #capacities);
         let tag = self.put_tag_check(field, siblings, access, what);
         if conformant && field.levels.is_empty() {
             return quote!(#range #tag <#codec as ndr::ConformantStruct>::put_body(&#value, e).at(#what)?;);
@@ -375,6 +376,13 @@ impl Emitter<'_> {
                 }
                 code.extend(self.put_checks(&bounded, &value, &def.fields, access, &what, false));
             }
+            for index in inner::capacities(field).flat_map(|(_, bound)| self.hidden_in(bound, &def.fields)) {
+                if !derived.contains(&index) {
+                    derived.push(index);
+                    hidden.extend(self.hidden_let(&def.fields, index, access));
+                }
+            }
+            code.extend(self.set_capacities(field, &def.fields, access));
             let codec = self.codec(field, Scope::File);
             let codec = self.call_path(&codec);
             code.extend(quote!(#codec::put_deferred(&#value, e).at(#what)?;));

@@ -110,6 +110,7 @@ impl<'a> Resolver<'a> {
                     let name = plain.or(declarators.next()).and_then(|declarator| declarator.name.as_ref());
                     let name = name.filter(|_| plain.is_some() || tag_of(&typedef.ty).is_none());
                     let doc = typedef.doc.as_deref();
+                    self.declare_opaque(&typedef.ty);
                     let name = name.map(|name| (name.name.as_str(), name.span));
                     self.declare_type(&typedef.ty, &typedef.attrs, name, doc, typedef.span, level6);
                     for declarator in &typedef.declarators {
@@ -128,6 +129,7 @@ impl<'a> Resolver<'a> {
                 }
                 Item::Type(decl) => {
                     let doc = decl.doc.as_deref();
+                    self.declare_opaque(&decl.ty);
                     self.declare_type(&decl.ty, &decl.attrs, None, doc, decl.span, level6);
                 }
                 Item::Const(decl) => {
@@ -141,6 +143,13 @@ impl<'a> Resolver<'a> {
                 Item::Operation(operation) => self.declare_in_operation(operation, level6),
                 Item::Module(_) | Item::CppQuote(_) | Item::Pragma(_) | Item::ImportLib(_) | Item::Invalid(_) => {}
             }
+        }
+    }
+
+    /// `struct S;` and `typedef struct S S;`: a body may follow, or never.
+    fn declare_opaque(&mut self, ty: &'a TypeSpec) {
+        if let Some(tag) = tag_of(ty).filter(|_| !has_body(ty)) {
+            self.opaque.insert(self.file, &tag.name, ());
         }
     }
 

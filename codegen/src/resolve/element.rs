@@ -127,7 +127,7 @@ impl Resolver<'_> {
                     }
                     if counted {
                         positions.push(index);
-                        levels.push(Level::Array(Array { fixed: None, size: None, length: None, first: None }));
+                        levels.push(Level::Array(Array::new(None)));
                     }
                 }
                 Raw::Array { fixed } => {
@@ -140,7 +140,7 @@ impl Resolver<'_> {
                         levels.push(Level::Pointer(kind));
                     }
                     positions.push(index);
-                    levels.push(Level::Array(Array { fixed: *fixed, size: None, length: None, first: None }));
+                    levels.push(Level::Array(Array::new(*fixed)));
                 }
             }
         }
@@ -200,9 +200,9 @@ impl Resolver<'_> {
             Some(Level::Array(Array { fixed, .. })) => {
                 let fixed = *fixed;
                 levels.pop();
-                levels.push(Level::Str { fixed, size: None });
+                levels.push(Level::Str { fixed, size: None, slot: None });
             }
-            _ => levels.push(Level::Str { fixed: None, size: None }),
+            _ => levels.push(Level::Str { fixed: None, size: None, slot: None }),
         }
     }
 
@@ -397,6 +397,9 @@ impl Resolver<'_> {
         match tag {
             Some(tag) => match self.tag(file, &tag.name) {
                 Some(id) => self.type_base(id),
+                None if self.look_up(&self.opaque, file, &tag.name).is_some() => {
+                    Base::Unsupported(format!("{} is declared without its members, here and in all imports", tag.name))
+                }
                 None => self.unknown(file, tag),
             },
             None => Base::Unsupported("a type without body or name".into()),
@@ -534,10 +537,9 @@ fn pointer_attr(attrs: &[Attribute]) -> Option<Pointer> {
 
 /// Why an attribute keeps a parameter or member from being generated.
 fn unsupported_attribute(attrs: &[Attribute]) -> Option<String> {
-    const NAMES: [(&str, &str); 3] = [
+    const NAMES: [(&str, &str); 2] = [
         ("ignore", "[ignore] leaves out what a pointer refers to, which is not generated"),
         ("partial_ignore", "[partial_ignore] is not generated"),
-        ("min_is", "arrays with a lower bound are not generated"),
     ];
     let own = own_representation(attrs).then_some("it has a representation of its own, which is not generated yet");
     let named = NAMES.iter().find(|(name, _)| has(attrs, name)).map(|(_, why)| *why);

@@ -78,6 +78,7 @@ pub fn resolve(inputs: &[Input<'_>], doubts: Doubts<'_>, diagnostics: &mut Vec<D
         model: Model::default(),
         typedefs: Names::default(),
         tags: Names::default(),
+        opaque: Names::default(),
         consts: Names::default(),
         interfaces: Names::default(),
         classes: Names::default(),
@@ -96,6 +97,7 @@ pub fn resolve(inputs: &[Input<'_>], doubts: Doubts<'_>, diagnostics: &mut Vec<D
         value_names: HashSet::new(),
         module_names: HashSet::new(),
         repeated_typedefs: Vec::new(),
+        shown: HashSet::new(),
         contexts: Vec::new(),
         known: inputs.iter().position(|input| input.known),
         borrowed: RefCell::default(),
@@ -125,6 +127,8 @@ struct Resolver<'a> {
     model: Model,
     typedefs: Names<'a, TypedefEntry<'a>>,
     tags: Names<'a, TypeId>,
+    /// Tags that are declared without a body.
+    opaque: Names<'a, ()>,
     consts: Names<'a, ConstEntry<'a>>,
     interfaces: Names<'a, &'a ast::Interface>,
     /// Dispatch interfaces and classes, which are interface pointers where they stand as types.
@@ -152,6 +156,8 @@ struct Resolver<'a> {
     type_names: HashSet<(usize, String)>,
     value_names: HashSet<(usize, String)>,
     module_names: HashSet<(usize, String)>,
+    /// Members that bounds elsewhere refer to, so that Rust shows them: structure and place.
+    shown: HashSet<(TypeId, usize)>,
     /// Names that a file gives a type more than once: file, name, first and later one.
     repeated_typedefs: Vec<(usize, &'a str, TypedefEntry<'a>, TypedefEntry<'a>)>,
     /// For each file, those it sees besides its imports, in ascending order.
