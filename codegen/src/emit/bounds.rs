@@ -152,6 +152,13 @@ impl<'a> Bounded<'a> {
         Some(quote!(#value.as_ref() #(#more)*))
     }
 
+    /// The same without the bounds that are to be left out.
+    pub(super) fn without(&self, out: impl Fn(&Bound) -> bool) -> Self {
+        let kept = |bound: Option<&'a Bound>| bound.filter(|bound| !out(bound));
+        let (size, length) = (kept(self.size), kept(self.length));
+        Self { size, length, pointers: self.pointers.clone(), ..*self }
+    }
+
     /// Its length as `usize`, 0 where a pointer is NULL.
     pub(super) fn length_or_zero(&self, value: &TokenStream) -> TokenStream {
         match self.pointee(value) {
@@ -177,6 +184,14 @@ impl<'a> Bounded<'a> {
             Some(pointee) => quote!(#pointee.is_some()),
         }
     }
+}
+
+/// Whether a bound is behind a pointer beside it: in a structure it is read after what it dictates.
+pub(super) fn is_late(bound: &Bound, siblings: &[Element]) -> bool {
+    let pointer = |index: &usize| {
+        siblings.get(*index).is_some_and(|sibling| matches!(sibling.levels.first(), Some(Level::Pointer(_))))
+    };
+    bound.siblings().iter().any(pointer)
 }
 
 /// A bound that is known where the array is.

@@ -319,7 +319,9 @@ impl Resolver<'_> {
             }
             // A structure that is resolved after this one: shapes are checked when all are.
             Member::Unknown => {}
-            Member::None => return Err(NoBound::Unsupported(format!("its bound {name}.{} is no number", path.join(".")))),
+            Member::None => {
+                return Err(NoBound::Unsupported(format!("its bound {name}.{} is no number", path.join("."))));
+            }
         }
         Ok(BoundExpr::Member(index, path))
     }

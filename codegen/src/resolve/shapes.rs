@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use midlc_parser::diag::Diagnostic;
 
 use super::{Resolver, layout, pipes};
-use crate::model::{Base, Bound, Element, Member, Level, Model, Pointer, TypeDef, TypeId, TypeKind, grid};
+use crate::model::{Base, Bound, Element, Level, Member, Model, Pointer, TypeDef, TypeId, TypeKind, grid};
 
 /// Octets of the largest value without indirection: generated code keeps it on the stack.
 const MAX_SIZE: u32 = 1 << 20;

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::{Random, Reflect, Value};
 use crate::{
-    ArrayRef, Boxed, Capped, CappedStr, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Dimension, Dimensions, Enum16,
-    Extent, Fixed, FixedStr, Full, FullScalar, Grid, Guid, Int3264, Items, NString, Narrow, Octets, Ref, Row, Rows,
-    Sequence, Shifted, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
+    ArrayRef, Boxed, Capped, CappedStr, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Dimension,
+    Dimensions, Enum16, Extent, Fixed, FixedStr, Full, FullScalar, Grid, Guid, Int3264, Items, NString, Narrow, Octets,
+    Ref, Row, Rows, Sequence, Shifted, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
 };
 
 macro_rules! numbers {
