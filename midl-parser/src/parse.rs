@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use pest::Parser as _;
 
 use crate::ast::*;
-use crate::brackets::{Brackets, match_brackets};
+use crate::brackets::{self, Brackets, match_brackets};
 use crate::build::Builder;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
 use crate::grammar::{Grammar, Rule};
@@ -99,8 +99,12 @@ impl<'s> FileParser<'s> {
         let imports = Vec::new();
         let headers = HashMap::new();
         let mut this = Self { session, id, tokens, docs, brackets, imports, winrt_told: false, headers };
+        // What ends in the middle of a comment has its closing brackets in there.
+        let in_comment = this.session.diagnostics.iter().any(|told| told.code == "unterminated-comment");
         for diagnostic in unmatched.iter() {
-            this.report(diagnostic.clone());
+            if !(in_comment && brackets::is_open_at_end(diagnostic)) {
+                this.report(diagnostic.clone());
+            }
         }
         this
     }
@@ -467,7 +471,7 @@ impl<'s> FileParser<'s> {
     /// Tells an error and remembers what the declaration would have declared.
     fn failed(&mut self, failure: Diagnostic, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) {
         // A bracket that does not match has been told, and the rest is a consequence.
-        if !self.brackets.is_damaged(start, end) {
+        if !self.brackets.is_damaged(start, end) && !self.reaches_open_end(end) {
             self.report(failure);
         }
         let guess = poison::guess(&self.tokens, &self.brackets, start, keyword, end);
@@ -479,6 +483,13 @@ impl<'s> FileParser<'s> {
             guess.main.map(|index| Ident { name: self.spelling(index).to_owned(), span: self.span(index, index + 1) });
         let span = self.span(start, end);
         items.push(Item::Invalid(Invalid { name, is_operation: guess.is_operation, span }));
+    }
+
+    /// Whether a declaration ends with the file, of which a bracket is never closed: the rest of the
+    /// declaration may be anywhere.
+    fn reaches_open_end(&self, end: usize) -> bool {
+        self.brackets.is_open_at_end()
+            && (end..self.tokens.len()).all(|at| matches!(self.text(at), sym::RBRACE | sym::SEMI))
     }
 
     /// Parses `start..end` as `rule` and hands the result to `build`.

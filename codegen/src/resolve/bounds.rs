@@ -331,14 +331,14 @@ impl Resolver<'_> {
             && matches!(&element.base, Base::Type(id) if matches!(self.model.ty(*id).kind, TypeKind::Enum(_)))
     }
 
-    fn unknown_sibling(&mut self, name: &str, expr: &Expr, elements: &[Element]) {
+    pub(super) fn unknown_sibling(&mut self, name: &str, expr: &Expr, elements: &[Element]) {
         if (self.poisoned)(name) {
             return;
         }
         let siblings = elements.iter().map(|element| element.idl_name.as_str());
         let mut diagnostic = Diagnostic::error("unknown-name", format!("unknown name {name}"))
             .label(expr.span, "neither a parameter or member beside it nor a constant");
-        if let Some(close) = crate::suggest::closest(name, siblings) {
+        if let Some(close) = midlc_parser::suggest::closest(name, siblings) {
             diagnostic = diagnostic.help(format!("did you mean {close}?"));
         }
         self.error(diagnostic);

@@ -180,13 +180,23 @@ impl<'a> Resolver<'a> {
     }
 
     /// The sibling that `iid_is` names, where it can be checked.
-    pub(super) fn iid_is(&self, attrs: &[Attribute], elements: &[Element], index: usize) -> Option<Bound> {
+    pub(super) fn iid_is(&mut self, attrs: &[Attribute], elements: &[Element], index: usize) -> Option<Bound> {
         let element = elements.get(index)?;
+        let attr = find(attrs, "iid_is")?;
+        if matches!(element.base, Base::Scalar(_) | Base::Type(_) | Base::Guid) {
+            let message = format!("[iid_is] needs a pointer to an interface, which {} is not", element.idl_name);
+            self.error(
+                Diagnostic::error("bad-iid-is", message)
+                    .label(attr.span, "misplaced")
+                    .help("declare it as IUnknown * or void *"),
+            );
+            return None;
+        }
         let pointer = matches!(element.levels.as_slice(), [Level::Pointer(Pointer::Unique)]);
         if !pointer || !matches!(element.base, Base::Known(Known::Interface(_))) {
             return None;
         }
-        let AttrArg::Expr(expr) = find(attrs, "iid_is")?.args.first()? else { return None };
+        let AttrArg::Expr(expr) = attr.args.first()? else { return None };
         let name = match &expr.kind {
             ExprKind::Name(name) => name,
             ExprKind::Unary(UnaryOp::Deref, inner) => match &**inner {
@@ -195,6 +205,10 @@ impl<'a> Resolver<'a> {
             },
             _ => return None,
         };
+        if !elements.iter().any(|other| other.idl_name == *name) {
+            self.unknown_sibling(name, expr, elements);
+            return None;
+        }
         let guid = |other: &Element| other.idl_name == *name && other.base == Base::Guid && other.levels.is_empty();
         elements.iter().position(guid).map(Bound::Sibling)
     }

@@ -32,7 +32,7 @@ impl<'a> Resolver<'a> {
                     let known: Vec<&str> = self.consts.visible(self.file, self.imports(self.file)).collect();
                     let mut diagnostic = Diagnostic::error("unknown-constant", format!("{name} is no constant"))
                         .label(expr.span, "not declared");
-                    if let Some(close) = crate::suggest::closest(&name, known) {
+                    if let Some(close) = midlc_parser::suggest::closest(&name, known) {
                         diagnostic = diagnostic.help(format!("did you mean {close}?"));
                     }
                     self.error(diagnostic);
@@ -142,7 +142,7 @@ impl<'a> Resolver<'a> {
         Some((self.scalar_in(owner, entry.ty).unwrap_or(Scalar::I64), op, right))
     }
 
-    fn eval_name(&mut self, name: &str) -> Result<i128, NotConst> {
+    pub(super) fn eval_name(&mut self, name: &str) -> Result<i128, NotConst> {
         let found = self.constant(self.file, name);
         let (Some((owner, entry)), Some(key)) = (found, self.consts.key(name)) else {
             return Err(NotConst::Name(name.to_owned()));

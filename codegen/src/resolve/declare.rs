@@ -53,6 +53,7 @@ impl<'a> Resolver<'a> {
             self.file = index;
             self.declare_consts(input.file);
         }
+        self.check_consts();
     }
 
     /// What else a file sees: imports are read in one go, so that a file may rely on what its
@@ -134,7 +135,7 @@ impl<'a> Resolver<'a> {
                 }
                 Item::Const(decl) => {
                     if let Some(name) = &decl.declarator.name {
-                        self.consts.insert(self.file, &name.name, ConstEntry::Expr(&decl.value));
+                        self.declare_const(name, ConstEntry::Expr(&decl.value));
                     }
                 }
                 Item::Dispinterface(skipped) | Item::Coclass(skipped) => {
@@ -392,7 +393,43 @@ impl<'a> Resolver<'a> {
                     ConstEntry::Offset(base, offset + 1)
                 }
             };
-            self.consts.insert(self.file, &value.name.name, entry);
+            self.declare_const(&value.name, entry);
+        }
+    }
+
+    /// A `const` or an enumerator. The first one of a name counts.
+    fn declare_const(&mut self, name: &'a Ident, entry: ConstEntry<'a>) {
+        let key = (self.file, name.name.as_str());
+        if self.const_spans.contains_key(&key) {
+            self.repeated_consts.push((self.file, &name.name, entry, name.span));
+        } else {
+            self.const_spans.insert(key, name.span);
+            self.consts.insert(self.file, &name.name, entry);
+        }
+    }
+
+    /// A constant may be declared again with the same value, no other.
+    fn check_consts(&mut self) {
+        for (file, name, again, span) in std::mem::take(&mut self.repeated_consts) {
+            self.file = file;
+            let Some(&first) = self.const_spans.get(&(file, name)) else { continue };
+            let value = match again {
+                ConstEntry::Value(value) => Some(value),
+                ConstEntry::Expr(expr) => self.try_const_value(expr),
+                ConstEntry::Offset(expr, offset) => {
+                    self.try_const_value(expr).map(|value| value.saturating_add(offset))
+                }
+            };
+            let old = self.eval_name(name).ok();
+            if let (Some(old), Some(value)) = (old, value)
+                && old != value
+            {
+                self.error(
+                    Diagnostic::error("duplicate-constant", format!("{name} is declared twice"))
+                        .label(span, format!("{value} here"))
+                        .secondary(first, format!("{old} here")),
+                );
+            }
         }
     }
 

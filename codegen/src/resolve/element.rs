@@ -1,12 +1,12 @@
 //! One member or parameter: C declarators, typedefs and attributes become wire levels.
 
 use midlc_parser::{
-    ast::{self, ArrayBound, AttrArg, Attribute, BaseType, Deriv, Expr, TypeKind as AstKind, TypeSpec},
+    ast::{self, ArrayBound, AttrArg, Attribute, BaseType, Deriv, Expr, ExprKind, TypeKind as AstKind, TypeSpec},
     diag::Diagnostic,
     source::Span,
 };
 
-use super::{Resolver, bounds::list, find, has, is_context_handle, scalar_of};
+use super::{Resolver, bounds::list, consts::NotConst, find, has, is_context_handle, scalar_of};
 use crate::{
     model::{Array, Base, Element, Known, Level, Pointer, Role, Scalar, TypeId, known::Interface},
     overlay::AttributePatch,
@@ -14,6 +14,22 @@ use crate::{
 
 /// How many typedefs a name may go through.
 pub(super) const MAX_TYPEDEFS: usize = 64;
+
+/// Words for types, which are misspelt as easily as names.
+const BASE_TYPES: [&str; 12] = [
+    "boolean",
+    "byte",
+    "char",
+    "double",
+    "error_status_t",
+    "float",
+    "handle_t",
+    "hyper",
+    "long",
+    "short",
+    "small",
+    "wchar_t",
+];
 
 /// Where an element stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +115,7 @@ impl Resolver<'_> {
         if let (Some(_), Some(Raw::Pointer { explicit: slot, .. })) = (explicit, flat.raw.first_mut()) {
             *slot = explicit;
         }
+        self.check_pointer_attributes(source, &flat);
         let string = flat.string || has(source.attrs, "string");
         let (sizes, _) = list(source.attrs, "size_is", "max_is");
         let (lengths, _) = list(source.attrs, "length_is", "last_is");
@@ -181,6 +198,23 @@ impl Resolver<'_> {
             role: Role::Plain,
         };
         (element, Declared { attrs: source.attrs.to_vec(), positions })
+    }
+
+    /// `[ref]`, `[unique]` and `[ptr]` exclude each other, and are about a pointer.
+    fn check_pointer_attributes(&mut self, source: &Source<'_>, flat: &Flat) {
+        let mut kinds = source.attrs.iter().filter(|attr| pointer_attr(std::slice::from_ref(attr)).is_some());
+        let Some(first) = kinds.next() else { return };
+        if let Some(second) = kinds.find(|other| other.name.name != first.name.name) {
+            let message = format!("[{}] and [{}] exclude each other", first.name.name, second.name.name);
+            self.error(
+                Diagnostic::error("pointer-attributes", message)
+                    .label(second.span, "a pointer is of one kind")
+                    .secondary(first.span, "the other is here"),
+            );
+        } else if flat.raw.is_empty() && matches!(flat.base, Base::Scalar(_) | Base::Type(_)) {
+            let message = format!("[{}] has no effect: {} is no pointer", first.name.name, source.name);
+            self.error(Diagnostic::warning("pointer-attributes", message).label(first.span, "ignored"));
+        }
     }
 
     /// `[string]` concerns the innermost pointer or array.
@@ -276,6 +310,19 @@ impl Resolver<'_> {
     }
 
     fn fixed_count(&mut self, expr: &Expr, more: i128) -> Result<u64, String> {
+        if let ExprKind::Name(name) = &expr.kind
+            && matches!(self.eval(expr), Err(NotConst::Name(_)))
+            && !(self.poisoned)(name)
+        {
+            self.error(
+                Diagnostic::error("unknown-constant", format!("{name} is no constant"))
+                    .label(expr.span, "a bound in brackets is fixed")
+                    .help(format!(
+                        "if {name} is a member or parameter, leave the brackets empty and say size_is({name})"
+                    )),
+            );
+            return Err("its bound is not known".into());
+        }
         let Some(value) = self.const_value(expr) else { return Err("its bound is not known".into()) };
         match u64::try_from(value.saturating_add(more)) {
             Ok(count @ 1..=0x7fff_ffff) => Ok(count),
@@ -448,12 +495,13 @@ impl Resolver<'_> {
         if self.look_up(&self.classes, file, &name.name).is_some() || self.interface(file, &name.name).is_some() {
             return self.interface_base(file, &name.name);
         }
-        if !(self.poisoned)(&name.name) {
+        if !(self.poisoned)(&name.name) && self.unknown_types.insert((file, name.name.clone())) {
             let imports = self.imports(file);
             let known = self.typedefs.visible(file, imports).chain(self.tags.visible(file, imports));
+            let known = known.chain(BASE_TYPES);
             let mut diagnostic = Diagnostic::error("unknown-type", format!("unknown type {}", name.name))
                 .label(name.span, "not declared");
-            if let Some(close) = crate::suggest::closest(&name.name, known) {
+            if let Some(close) = midlc_parser::suggest::closest(&name.name, known) {
                 diagnostic = diagnostic.help(format!("did you mean {close}?"));
             }
             self.error(diagnostic);

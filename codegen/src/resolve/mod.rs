@@ -97,7 +97,10 @@ pub fn resolve(inputs: &[Input<'_>], doubts: Doubts<'_>, diagnostics: &mut Vec<D
         value_names: HashSet::new(),
         module_names: HashSet::new(),
         repeated_typedefs: Vec::new(),
+        const_spans: HashMap::new(),
+        repeated_consts: Vec::new(),
         shown: HashSet::new(),
+        unknown_types: HashSet::new(),
         contexts: Vec::new(),
         known: inputs.iter().position(|input| input.known),
         borrowed: RefCell::default(),
@@ -156,6 +159,12 @@ struct Resolver<'a> {
     type_names: HashSet<(usize, String)>,
     value_names: HashSet<(usize, String)>,
     module_names: HashSet<(usize, String)>,
+    /// Where constants and enumerators are declared.
+    const_spans: HashMap<(usize, &'a str), Span>,
+    /// Constants that a file declares more than once: file, name, the later value and its place.
+    repeated_consts: Vec<(usize, &'a str, ConstEntry<'a>, Span)>,
+    /// Unknown types that have been told, by file.
+    unknown_types: HashSet<(usize, String)>,
     /// Members that bounds elsewhere refer to, so that Rust shows them: structure and place.
     shown: HashSet<(TypeId, usize)>,
     /// Names that a file gives a type more than once: file, name, first and later one.
