@@ -29,10 +29,9 @@ impl<'a> Resolver<'a> {
             Ok(value) => Some(value),
             Err(NotConst::Name(name)) => {
                 if !(self.poisoned)(&name) {
-                    let known: Vec<&str> = self.consts.visible(self.file, self.imports(self.file)).collect();
                     let mut diagnostic = Diagnostic::error("unknown-constant", format!("{name} is no constant"))
                         .label(expr.span, "not declared");
-                    if let Some(close) = midlc_parser::suggest::closest(&name, known) {
+                    if let Some(close) = self.close_constant(&name) {
                         diagnostic = diagnostic.help(format!("did you mean {close}?"));
                     }
                     self.error(diagnostic);
@@ -44,6 +43,11 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
+    }
+
+    /// The constant that a misspelt name may mean.
+    pub(super) fn close_constant(&self, name: &str) -> Option<&'a str> {
+        midlc_parser::suggest::closest(name, self.consts.visible(self.file, self.imports(self.file)))
     }
 
     /// The value of an expression, if it is constant.
@@ -180,7 +184,7 @@ impl<'a> Resolver<'a> {
         self.scalar_in(self.file, ty)
     }
 
-    fn scalar_in(&self, mut file: usize, ty: &TypeSpec) -> Option<Scalar> {
+    pub(super) fn scalar_in(&self, mut file: usize, ty: &TypeSpec) -> Option<Scalar> {
         let mut ty = ty;
         for _ in 0..MAX_DEPTH {
             match &ty.kind {

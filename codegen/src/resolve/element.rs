@@ -313,13 +313,13 @@ impl Resolver<'_> {
         if let ExprKind::Name(name) = &expr.kind
             && matches!(self.eval(expr), Err(NotConst::Name(_)))
             && !(self.poisoned)(name)
+            && self.close_constant(name).is_none()
         {
+            let help = format!("if {name} is a member or parameter, leave the brackets empty and say size_is({name})");
             self.error(
                 Diagnostic::error("unknown-constant", format!("{name} is no constant"))
                     .label(expr.span, "a bound in brackets is fixed")
-                    .help(format!(
-                        "if {name} is a member or parameter, leave the brackets empty and say size_is({name})"
-                    )),
+                    .help(help),
             );
             return Err("its bound is not known".into());
         }
@@ -394,7 +394,7 @@ impl Resolver<'_> {
                         flat.base = Base::Unsupported(what);
                         return;
                     }
-                    if let Some(known) = self.known_name(&name.name, &entry) {
+                    if let Some(known) = self.known_name(file, &name.name, &entry) {
                         flat.base = Base::Known(known);
                         return;
                     }
