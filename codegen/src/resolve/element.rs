@@ -503,6 +503,9 @@ impl Resolver<'_> {
                 .label(name.span, "not declared");
             if let Some(close) = midlc_parser::suggest::closest(&name.name, known) {
                 diagnostic = diagnostic.help(format!("did you mean {close}?"));
+            } else if self.imports(file).is_empty() {
+                // A part of a larger file is what has neither declarations nor imports.
+                diagnostic = diagnostic.help("import what declares it, or compile the file that includes this one");
             }
             self.error(diagnostic);
         }

@@ -97,7 +97,9 @@ pub mod arrays_min_is {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::zero::<T>),
             Some(handlers::between::<T>),
             Some(handlers::part::<T>),

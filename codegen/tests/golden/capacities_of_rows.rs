@@ -212,7 +212,9 @@ pub mod capacities_of_rows {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::rows::<T>),
             Some(handlers::names::<T>),
             Some(handlers::tables::<T>),

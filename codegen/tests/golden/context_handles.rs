@@ -225,7 +225,9 @@ pub mod context_handles {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 8] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 8] = [
             Some(handlers::open::<T>),
             Some(handlers::read::<T>),
             Some(handlers::close::<T>),

@@ -859,7 +859,9 @@ pub mod counts_of_members {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             Some(handlers::given::<T>),
             Some(handlers::deep::<T>),
             Some(handlers::back::<T>),

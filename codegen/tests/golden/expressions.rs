@@ -328,7 +328,9 @@ pub mod expressions {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::query::<T>),
             Some(handlers::arithmetic::<T>),
             Some(handlers::logic::<T>),
