@@ -338,7 +338,7 @@ impl Resolver<'_> {
         let siblings = elements.iter().map(|element| element.idl_name.as_str());
         let mut diagnostic = Diagnostic::error("unknown-name", format!("unknown name {name}"))
             .label(expr.span, "neither a parameter or member beside it nor a constant");
-        if let Some(close) = midlc_parser::suggest::closest(name, siblings) {
+        if let Some(close) = self.closest(name, siblings) {
             diagnostic = diagnostic.help(format!("did you mean {close}?"));
         }
         self.error(diagnostic);

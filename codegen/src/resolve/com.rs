@@ -1,5 +1,7 @@
 //! COM interfaces: their markers, their opnums, and what a pointer to one is.
 
+use std::collections::{HashMap, HashSet};
+
 use midlc_parser::{
     ast::{self, AttrArg, Attribute, Expr, ExprKind, Ident, Item, Operation, UnaryOp},
     diag::Diagnostic,
@@ -224,14 +226,22 @@ pub(super) fn slots(items: &[Item]) -> Vec<&Operation> {
             _ => None,
         })
     };
-    let is_local =
-        |name: &str| operations().any(|operation| operation.name.name == name && has(&operation.attrs, "local"));
-    let remote = |name: &str| operations().find(|operation| call_as(operation) == Some(name));
+    let local: HashSet<&str> = operations()
+        .filter(|operation| has(&operation.attrs, "local"))
+        .map(|operation| operation.name.name.as_str())
+        .collect();
+    let mut remote: HashMap<&str, &Operation> = HashMap::new();
+    for operation in operations() {
+        if let Some(name) = call_as(operation) {
+            remote.entry(name).or_insert(operation);
+        }
+    }
     operations()
-        .filter(|operation| !call_as(operation).is_some_and(is_local))
+        .filter(|operation| !call_as(operation).is_some_and(|name| local.contains(name)))
         .map(|operation| {
-            let local = has(&operation.attrs, "local");
-            remote(&operation.name.name).filter(|_| local).unwrap_or(operation)
+            // There may be tens of thousands of operations; few of them are local.
+            let stand_in = has(&operation.attrs, "local").then(|| remote.get(operation.name.name.as_str())).flatten();
+            stand_in.copied().unwrap_or(operation)
         })
         .collect()
 }

@@ -47,7 +47,7 @@ impl<'a> Resolver<'a> {
 
     /// The constant that a misspelt name may mean.
     pub(super) fn close_constant(&self, name: &str) -> Option<&'a str> {
-        midlc_parser::suggest::closest(name, self.consts.visible(self.file, self.imports(self.file)))
+        self.closest(name, self.consts.visible(self.file, self.imports(self.file)))
     }
 
     /// The value of an expression, if it is constant.

@@ -501,7 +501,7 @@ impl Resolver<'_> {
             let known = known.chain(BASE_TYPES);
             let mut diagnostic = Diagnostic::error("unknown-type", format!("unknown type {}", name.name))
                 .label(name.span, "not declared");
-            if let Some(close) = midlc_parser::suggest::closest(&name.name, known) {
+            if let Some(close) = self.closest(&name.name, known) {
                 diagnostic = diagnostic.help(format!("did you mean {close}?"));
             } else if self.imports(file).is_empty() {
                 // A part of a larger file is what has neither declarations nor imports.
