@@ -123,7 +123,16 @@ impl<'a> Resolver<'a> {
                         if is_context_handle(&typedef.attrs)
                             && self.handle_types.get(self.file, &[], &name.name).is_none()
                         {
-                            let id = self.add_handle(&name.name, doc);
+                            // [MS-MQRR] names one handle twice, for operations that run one after the
+                            // other and for those that do not.
+                            let named = match &typedef.ty.kind {
+                                AstKind::Named(name) if declarator.derivs.is_empty() => Some(name),
+                                _ => None,
+                            };
+                            let imports = self.imports(self.file);
+                            let other = named.and_then(|name| self.handle_types.get(self.file, imports, &name.name));
+                            let other = other.map(|(_, id)| *id);
+                            let id = other.unwrap_or_else(|| self.add_handle(&name.name, doc));
                             self.handle_types.insert(self.file, &name.name, id);
                         }
                     }
