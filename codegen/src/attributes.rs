@@ -290,11 +290,13 @@ impl Checker<'_> {
 
 fn unknown(attr: &Attribute) -> Diagnostic {
     let name = &attr.name.name;
-    let warning = Diagnostic::warning("unknown-attribute", format!("unknown attribute {name}"))
-        .label(attr.name.span, "ignored, here and elsewhere");
-    match crate::suggest::closest(name, TABLE.iter().map(|(name, _)| *name)) {
-        Some(close) => warning.help(format!("did you mean {close}?")),
-        None => warning,
+    let message = format!("unknown attribute {name}");
+    match midlc_parser::suggest::closest(name, TABLE.iter().map(|(name, _)| *name)) {
+        // Left out, a misspelt attribute might change what travels.
+        Some(close) => Diagnostic::error("unknown-attribute", message)
+            .label(attr.name.span, "no attribute of MIDL")
+            .help(format!("did you mean {close}?")),
+        None => Diagnostic::warning("unknown-attribute", message).label(attr.name.span, "ignored, here and elsewhere"),
     }
 }
 

@@ -16,7 +16,6 @@ pub mod overlay;
 mod patch;
 pub mod resolve;
 mod signature;
-mod suggest;
 mod windows;
 
 pub use builder::{BuildError, Builder};

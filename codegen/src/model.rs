@@ -26,7 +26,48 @@ pub struct Model {
     pub com: Vec<ComDef>,
 }
 
+/// What a path of members leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Member {
+    /// A number: the structure that has it, and its place there.
+    Number(TypeId, usize),
+    /// A structure on the way has not been resolved yet.
+    Unknown,
+    /// Nothing, or no number.
+    None,
+}
+
 impl Model {
+    /// What a path of members leads to from an element that is a structure or points to one.
+    pub(crate) fn member(&self, element: &Element, path: &[String]) -> Member {
+        if !matches!(element.levels.as_slice(), [] | [Level::Pointer(_)]) {
+            return Member::None;
+        }
+        let mut base = &element.base;
+        for (depth, name) in path.iter().enumerate() {
+            let Base::Type(owner) = base else { return Member::None };
+            let TypeKind::Struct(def) = &self.ty(*owner).kind else { return Member::None };
+            if def.fields.is_empty() {
+                return Member::Unknown;
+            }
+            let Some(index) = def.fields.iter().position(|field| field.idl_name == *name) else { return Member::None };
+            let field = &def.fields[index];
+            if !field.levels.is_empty() {
+                return Member::None;
+            }
+            if depth + 1 == path.len() {
+                let number = match &field.base {
+                    Base::Scalar(scalar) => !scalar.is_float(),
+                    Base::Type(id) => matches!(self.ty(*id).kind, TypeKind::Enum(_)),
+                    _ => false,
+                };
+                return if number { Member::Number(*owner, index) } else { Member::None };
+            }
+            base = &field.base;
+        }
+        Member::None
+    }
+
     /// The type of an id.
     pub fn ty(&self, id: TypeId) -> &TypeDef {
         &self.types[id.0]
@@ -303,6 +344,8 @@ pub enum Level {
         fixed: Option<u64>,
         /// The maximum count, where the IDL gives one.
         size: Option<Bound>,
+        /// Where that is kept, if the string is within an array.
+        slot: Option<usize>,
     },
 }
 
@@ -330,9 +373,16 @@ pub struct Array {
     pub length: Option<Bound>,
     /// The first element of a varying array that travels (`first_is`).
     pub first: Option<Bound>,
+    /// Where its maximum count is kept, if it is within an array and has one of its own.
+    pub slot: Option<usize>,
 }
 
 impl Array {
+    /// An array without bounds, or of a fixed number of elements.
+    pub(crate) fn new(fixed: Option<u64>) -> Self {
+        Self { fixed, size: None, length: None, first: None, slot: None }
+    }
+
     /// Whether a maximum count travels.
     pub fn conformant(&self) -> bool {
         self.fixed.is_none()

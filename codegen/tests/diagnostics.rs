@@ -111,6 +111,37 @@ cases! {
     typedef struct B { INNER inner; long after; } B;
     typedef struct C { [string] wchar_t name[]; long after; } C;
 ";
+    misspelt_attributes: "
+    error_status_t Put([in, sting] wchar_t *name, [inn] long n, [in, no_such_thing] long m);
+";
+    names_that_two_have: "
+    const long LIMIT = 3;
+    typedef enum A { FIRST, LIMIT, SAME } A;
+    typedef enum B { SAME = 2 } B;
+    typedef struct S { long a; short a; } S;
+    error_status_t Put([in] long n, [in] short n);
+    error_status_t Get([in] long n);
+    error_status_t Get([in] short n);
+";
+    pointers_of_two_kinds: "
+    error_status_t Put([in, unique, ref] long *p, [in, unique] long n);
+";
+    interfaces_that_iid_is_is_not_about: "
+    error_status_t Put([in] GUID *iid, [in, iid_is(iid)] long *p, [in, iid_is(idd)] void *q);
+";
+    sizes_in_brackets: "
+    typedef struct S { long n; long a[n]; } S;
+";
+    members_that_are_no_bounds: "
+    typedef struct S { long n; long *p; } S;
+    error_status_t Put([in] S *s, [in, size_is(s->p)] long *a);
+    error_status_t Fixed([in] long n, [in, size_is(n)] long a[4]);
+";
+    types_that_are_only_announced: "
+    typedef struct LATER LATER;
+    typedef struct HOLDER { LATER *p; } HOLDER;
+    error_status_t Put([in] HOLDER *h, [in] struct LATRE *l);
+";
     constants_in_a_circle: "
     const long A = B + 1;
     const long B = C * 2;

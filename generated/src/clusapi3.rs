@@ -6395,7 +6395,9 @@ pub mod clusapi {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 185] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 185] = [
             Some(handlers::api_open_cluster::<T>),
             Some(handlers::api_close_cluster::<T>),
             Some(handlers::api_set_cluster_name::<T>),

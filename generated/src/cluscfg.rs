@@ -92,6 +92,7 @@ pub mod i_clus_cfg_async_evict_cleanup {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 8] = ndr::com::inherit(
             &super::super::ms_oaut::i_dispatch::Service::<T>::HANDLERS,

@@ -1719,6 +1719,7 @@ pub mod i_cluster_storage2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 39] = [
             None,
@@ -5272,6 +5273,7 @@ pub mod i_cluster_storage3 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 18] = [
             None,
@@ -7226,6 +7228,7 @@ pub mod i_cluster_network2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 12] = [
             None,
@@ -8238,6 +8241,7 @@ pub mod i_cluster_cleanup {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             None,
@@ -8614,6 +8618,7 @@ pub mod i_cluster_setup {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             None,
@@ -9030,6 +9035,7 @@ pub mod i_cluster_log {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             None,
@@ -9407,6 +9413,7 @@ pub mod i_cluster_firewall {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             None,
@@ -9812,6 +9819,7 @@ pub mod i_cluster_update {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             None,

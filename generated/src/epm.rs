@@ -527,7 +527,9 @@ pub mod ept {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
             Some(handlers::ept_insert::<T>),
             Some(handlers::ept_delete::<T>),
             Some(handlers::ept_lookup::<T>),

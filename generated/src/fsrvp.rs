@@ -577,7 +577,9 @@ pub mod file_server_vss_agent {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 13] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 13] = [
             Some(handlers::get_supported_version::<T>),
             Some(handlers::set_context::<T>),
             Some(handlers::start_shadow_copy_set::<T>),

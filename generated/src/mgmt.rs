@@ -268,7 +268,9 @@ pub mod mgmt {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::rpc_mgmt_inq_if_ids::<T>),
             Some(handlers::rpc_mgmt_inq_stats::<T>),
             Some(handlers::rpc_mgmt_is_server_listening::<T>),

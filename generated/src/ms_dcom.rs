@@ -1806,7 +1806,9 @@ pub mod i_activation {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [
             Some(handlers::remote_activation::<T>),
         ];
 
@@ -2325,7 +2327,9 @@ pub mod i_remote_scm_activator {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             None,
             None,
             None,
@@ -2930,7 +2934,9 @@ pub mod i_object_exporter {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             Some(handlers::resolve_oxid::<T>),
             Some(handlers::simple_ping::<T>),
             Some(handlers::complex_ping::<T>),
@@ -3912,6 +3918,7 @@ pub mod i_rem_unknown {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             None,
@@ -4468,6 +4475,7 @@ pub mod i_rem_unknown2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 7] = ndr::com::inherit(
             &super::i_rem_unknown::Service::<T>::HANDLERS,

@@ -23,6 +23,7 @@ pub(crate) struct Brackets {
     damaged: Vec<usize>,
     /// Where an opening bracket that is never closed should have been, at the latest.
     recovery: HashMap<usize, usize>,
+    open_at_end: bool,
 }
 
 impl Brackets {
@@ -43,12 +44,25 @@ impl Brackets {
         self.damaged.get(first).is_some_and(|at| *at < end)
     }
 
+    /// Whether a bracket is still open at the end of the file.
+    pub(crate) fn is_open_at_end(&self) -> bool {
+        self.open_at_end
+    }
+
     /// How deep the brackets within `start..end` are nested.
     pub(crate) fn depth(&self, start: usize, end: usize) -> usize {
         let range = self.depths.get(start..end).unwrap_or_default();
         let outer = range.first().copied().unwrap_or(0);
         usize::from(range.iter().copied().max().unwrap_or(0).saturating_sub(outer))
     }
+}
+
+/// What is said of a bracket that is open at the end of the file.
+const OPEN_AT_END: &str = "the file ends before its closing bracket";
+
+/// Whether a message is about a bracket that is open at the end of the file.
+pub(crate) fn is_open_at_end(diagnostic: &Diagnostic) -> bool {
+    diagnostic.labels.iter().any(|label| label.text == OPEN_AT_END)
 }
 
 struct Open {
@@ -87,6 +101,7 @@ pub(crate) fn match_brackets(
             depths: Vec::with_capacity(count),
             damaged: Vec::new(),
             recovery: HashMap::new(),
+            open_at_end: false,
         },
         stack: Vec::new(),
         scope_ahead: false,
@@ -99,6 +114,7 @@ pub(crate) fn match_brackets(
     }
     // More than a few at the end of a file are one mistake, or no IDL at all.
     let mut told = 0;
+    this.result.open_at_end = !this.stack.is_empty();
     while let Some(open) = this.stack.pop() {
         if told < TOLD_AT_END {
             this.unclosed(&open, None);
@@ -277,7 +293,7 @@ impl Matcher<'_> {
                     .label(place, format!("`{close}` expected before `{text}`"))
                     .secondary(token.span, "opened here")
             }
-            _ => diagnostic.label(token.span, "the file ends before its closing bracket"),
+            _ => diagnostic.label(token.span, OPEN_AT_END),
         });
     }
 

@@ -27,6 +27,7 @@ pub mod diag;
 pub mod limits;
 pub mod loader;
 pub mod source;
+pub mod suggest;
 
 mod brackets;
 mod build;

@@ -8,7 +8,7 @@ pub struct Limits {
     /// Octets of text read for one file and all that it includes. 64 MiB.
     pub max_included_bytes: usize,
     /// Octets of text, with a little for each token, that macro expansion may produce in one
-    /// file. 16 MiB.
+    /// file. 64 MiB.
     pub max_expanded_bytes: usize,
     /// Macro uses expanded in one file, nested ones included. One million.
     pub max_macro_expansions: usize,
@@ -32,7 +32,7 @@ impl Default for Limits {
         Self {
             max_file_bytes: 16 << 20,
             max_included_bytes: 64 << 20,
-            max_expanded_bytes: 16 << 20,
+            max_expanded_bytes: 64 << 20,
             max_macro_expansions: 1_000_000,
             max_macro_nesting: 64,
             max_include_depth: 64,

@@ -1,28 +1,28 @@
 //! A file's tokens to its tree: cuts the list into declarations and has each parsed.
 
 mod acf;
+mod job;
+mod scope;
 mod statement;
+mod words;
 
 pub(crate) use self::acf::{apply, parse_acf};
+use self::job::{Job, macro_value};
 
 use std::collections::HashMap;
 
-use pest::Parser as _;
-
 use crate::ast::*;
-use crate::brackets::{Brackets, match_brackets};
+use crate::brackets::{self, Brackets, match_brackets};
 use crate::build::Builder;
 use crate::diag::{Diagnostic, Diagnostics, Severity};
-use crate::grammar::{Grammar, Rule};
-use crate::limits::Limits;
+use crate::grammar::Rule;
 use crate::noise;
 use crate::piece::Piece;
 use crate::poison;
 use crate::preprocess::{MacroOutput, Output};
 use crate::session::Session;
 use crate::source::{FileId, Span};
-use crate::syntax_error;
-use crate::token::{DocId, Interner, Symbol, Token, TokenKind, sym};
+use crate::token::{DocId, Symbol, Token, TokenKind, sym};
 
 /// Brackets within one declaration beyond which it is parsed on a stack of its own.
 const DEEP: usize = 16;
@@ -82,9 +82,11 @@ impl<'s> FileParser<'s> {
             // Half a file would only give rise to errors that are none.
             output.tokens.clear();
         }
-        let heads = output.tokens.windows(3).filter_map(|three| match three {
-            [word, name, open] if word.text == sym::INTERFACE && name.kind == TokenKind::Ident => {
-                matches!(open.text, sym::LBRACE | sym::COLON).then_some(word.span.file)
+        // What widl and MIDL write for C has `interface IFoo { …Vtbl *lpVtbl; }`, without attributes.
+        let heads = output.tokens.windows(4).filter_map(|four| match four {
+            [before, word, name, open] if word.text == sym::INTERFACE && name.kind == TokenKind::Ident => {
+                let opens = matches!(open.text, sym::LBRACE | sym::COLON);
+                (opens && before.text == sym::RBRACKET).then_some(word.span.file)
             }
             _ => None,
         });
@@ -97,8 +99,12 @@ impl<'s> FileParser<'s> {
         let imports = Vec::new();
         let headers = HashMap::new();
         let mut this = Self { session, id, tokens, docs, brackets, imports, winrt_told: false, headers };
+        // What ends in the middle of a comment has its closing brackets in there.
+        let in_comment = this.session.diagnostics.iter().any(|told| told.code == "unterminated-comment");
         for diagnostic in unmatched.iter() {
-            this.report(diagnostic.clone());
+            if !(in_comment && brackets::is_open_at_end(diagnostic)) {
+                this.report(diagnostic.clone());
+            }
         }
         this
     }
@@ -263,177 +269,6 @@ impl<'s> FileParser<'s> {
         end
     }
 
-    fn import(&mut self, keyword: usize, end: usize) -> usize {
-        let mut index = keyword + 1;
-        while let Some(token) = self.token(index).filter(|t| t.kind == TokenKind::Str && index < end) {
-            let text = self.session.interner.get(token.text);
-            let name = text.trim_start_matches(['L', 'u', 'U']).trim_matches('"').to_owned();
-            if let Some(file) = self.session.import(&name, self.id, token.span)
-                && !self.imports.contains(&file)
-            {
-                self.imports.push(file);
-            }
-            index += 1;
-            if index < end && self.text(index) == sym::COMMA {
-                index += 1;
-            } else {
-                break;
-            }
-        }
-        if index < end && self.text(index) == sym::SEMI {
-            return index + 1;
-        }
-        let span = self.span(keyword, index);
-        self.report(
-            Diagnostic::error("missing-semicolon", "missing `;` after `import`")
-                .label(span.at_end(), "`;` expected here"),
-        );
-        index
-    }
-
-    /// `cpp_quote("…")` and `importlib("…");`
-    fn string_item(&mut self, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
-        let word = self.text(keyword);
-        let Some(close) = self.brackets.close_of(keyword + 1).filter(|close| *close < end) else {
-            return self.statement(keyword, end).end;
-        };
-        let what = if word == sym::CPP_QUOTE { "cpp_quote" } else { "importlib" };
-        let parsed = self
-            .parse(keyword + 1, close + 1, None, Rule::string_item, what, |build, pair| build.string_argument(pair));
-        match parsed {
-            Ok(Some(text)) if word == sym::CPP_QUOTE => items.push(Item::CppQuote(text)),
-            Ok(Some(text)) => items.push(Item::ImportLib(text)),
-            Ok(None) => {}
-            Err(failure) => self.report(*failure),
-        }
-        close + 1
-    }
-
-    /// `midl_pragma warning(disable: 2362)`
-    fn midl_pragma(&mut self, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
-        let mut last = keyword;
-        while last + 1 < end && !self.token(last + 1).is_some_and(|token| token.line_start) {
-            last += 1;
-            if self.text(last) == sym::SEMI {
-                break;
-            }
-            last = self.brackets.close_of(last).map_or(last, |close| close.min(end - 1));
-        }
-        let words: Vec<&str> = (keyword + 1..=last).map(|index| self.spelling(index)).collect();
-        let value = words.join(" ").trim_end_matches([';', ' ']).to_owned();
-        let span = self.span(keyword, last + 1);
-        items.push(Item::Pragma(StrLit { value, wide: false, span }));
-        last + 1
-    }
-
-    fn interface(
-        &mut self,
-        start: usize,
-        keyword: usize,
-        end: usize,
-        scope: Scope,
-        depth: usize,
-        items: &mut Vec<Item>,
-    ) -> usize {
-        let open = self.find_body(keyword, end);
-        let head_end = open.unwrap_or_else(|| self.find_semicolon(keyword, end));
-        if let Some(requires) = (keyword..head_end).find(|at| self.text(*at) == sym::REQUIRES) {
-            self.winrt(requires);
-            return self.skip_block(keyword, end);
-        }
-        let head = self
-            .parse(start, head_end, None, Rule::interface_head, "interface", |build, pair| build.interface_head(pair));
-        let (body_end, next) = match open {
-            Some(open) => {
-                // A brace that is never closed takes the rest.
-                let close = self.brackets.close_of(open).unwrap_or(end).min(end);
-                (close, (close + 1).min(end))
-            }
-            None => (head_end, (head_end + 1).min(end)),
-        };
-        let body = open.map(|open| {
-            let nested_in_interface = scope == Scope::Interface;
-            if nested_in_interface && !self.brackets.is_damaged(0, self.tokens.len()) {
-                let span = self.span(keyword, keyword + 2);
-                self.report(
-                    Diagnostic::error("nested-interface", "an interface inside an interface")
-                        .label(span, "")
-                        .help("close the outer interface with `}` first"),
-                );
-            }
-            self.scope_items(open, body_end, Scope::Interface, depth)
-        });
-        let span = self.span(start, next);
-        match head {
-            Ok(mut interface) => {
-                interface.items = body;
-                interface.span = span;
-                items.push(Item::Interface(interface));
-            }
-            Err(failure) => {
-                self.failed(*failure, start, keyword, head_end, items);
-                if self.is_ident(keyword + 1) {
-                    let name = self.spelling(keyword + 1).to_owned();
-                    self.session.poisoned.insert(name);
-                }
-            }
-        }
-        next
-    }
-
-    fn scope_items(&mut self, open: usize, close: usize, scope: Scope, depth: usize) -> Vec<Item> {
-        if depth >= MAX_SCOPES {
-            let span = self.span(open, open + 1);
-            self.report(Diagnostic::error("nested-too-deeply", "declarations are nested too deeply").label(span, ""));
-            return Vec::new();
-        }
-        self.items(open + 1, close, scope, depth + 1)
-    }
-
-    fn library(&mut self, start: usize, keyword: usize, end: usize, depth: usize, items: &mut Vec<Item>) -> usize {
-        let Some(open) = self.find_body(keyword, end) else {
-            return self.simple(start, keyword, end, items);
-        };
-        let head = self.parse(start, open, None, Rule::skipped_head, "library", |build, pair| build.skipped_head(pair));
-        let close = self.brackets.close_of(open).unwrap_or(end).min(end);
-        let next = (close + 1).min(end);
-        let body = self.scope_items(open, close, Scope::Library, depth);
-        let span = self.span(start, next);
-        match head {
-            Ok(head) => items.push(Item::Library(Library { attrs: head.attrs, name: head.name, items: body, span })),
-            Err(failure) => self.failed(*failure, start, keyword, open, items),
-        }
-        next
-    }
-
-    /// `dispinterface`, `coclass` and `module`, whose bodies do not matter.
-    fn skipped(&mut self, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
-        let open = self.find_body(keyword, end);
-        let head_end = open.unwrap_or_else(|| self.find_semicolon(keyword, end));
-        // Some write a base behind the name; like the body it does not matter.
-        let colon = (keyword..head_end).find(|at| self.text(*at) == sym::COLON);
-        let name_end = colon.unwrap_or(head_end);
-        let next = match open {
-            Some(open) => self.brackets.close_of(open).map_or(end, |close| (close + 1).min(end)),
-            None => (head_end + 1).min(end),
-        };
-        let what = "declaration";
-        let head = self.parse(start, name_end, None, Rule::skipped_head, what, |build, pair| build.skipped_head(pair));
-        match head {
-            Ok(mut head) => {
-                head.span = self.span(start, next);
-                head.has_body = open.is_some();
-                items.push(match self.text(keyword) {
-                    sym::COCLASS => Item::Coclass(head),
-                    sym::MODULE => Item::Module(head),
-                    _ => Item::Dispinterface(head),
-                });
-            }
-            Err(failure) => self.failed(*failure, start, keyword, head_end, items),
-        }
-        next
-    }
-
     /// A declaration that ends with a semicolon.
     fn simple(&mut self, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) -> usize {
         let statement = self.statement(keyword, end);
@@ -465,7 +300,7 @@ impl<'s> FileParser<'s> {
     /// Tells an error and remembers what the declaration would have declared.
     fn failed(&mut self, failure: Diagnostic, start: usize, keyword: usize, end: usize, items: &mut Vec<Item>) {
         // A bracket that does not match has been told, and the rest is a consequence.
-        if !self.brackets.is_damaged(start, end) {
+        if !self.brackets.is_damaged(start, end) && !self.reaches_open_end(end) {
             self.report(failure);
         }
         let guess = poison::guess(&self.tokens, &self.brackets, start, keyword, end);
@@ -477,6 +312,13 @@ impl<'s> FileParser<'s> {
             guess.main.map(|index| Ident { name: self.spelling(index).to_owned(), span: self.span(index, index + 1) });
         let span = self.span(start, end);
         items.push(Item::Invalid(Invalid { name, is_operation: guess.is_operation, span }));
+    }
+
+    /// Whether a declaration ends with the file, of which a bracket is never closed: the rest of the
+    /// declaration may be anywhere.
+    fn reaches_open_end(&self, end: usize) -> bool {
+        self.brackets.is_open_at_end()
+            && (end..self.tokens.len()).all(|at| matches!(self.text(at), sym::RBRACE | sym::SEMI))
     }
 
     /// Parses `start..end` as `rule` and hands the result to `build`.
@@ -534,86 +376,5 @@ impl<'s> FileParser<'s> {
             });
         }
         macros
-    }
-}
-
-/// The replacement of a macro as an expression, where it is one.
-fn macro_value(output: &MacroOutput, interner: &Interner, limits: &Limits) -> Option<Expr> {
-    let mut nesting = 0usize;
-    let mut questions = 0usize;
-    for token in &output.body {
-        match token.text {
-            sym::LPAREN => nesting += 1,
-            sym::RPAREN => nesting = nesting.checked_sub(1)?,
-            // Cheap proof that it is none.
-            sym::SEMI | sym::LBRACE | sym::LBRACKET | sym::HASH | sym::EQUALS => return None,
-            sym::QUESTION | sym::SIZEOF => questions += 1,
-            _ => {}
-        }
-        if nesting + questions > DEEP {
-            return None;
-        }
-    }
-    let piece = Piece::new(&output.body, None, interner);
-    let mut pairs = Grammar::parse(Rule::macro_value, piece.text()).ok()?;
-    let pair = pairs.next()?.into_inner().next()?;
-    let mut builder = Builder::new(&piece, &[], limits);
-    let value = builder.macro_expr(pair);
-    // What is odd about a macro matters where it is used.
-    builder.diagnostics.is_empty().then_some(value)
-}
-
-/// One declaration to be parsed.
-struct Job<'a> {
-    piece: Piece<'a>,
-    docs: &'a [String],
-    limits: &'a Limits,
-    rule: Rule,
-    what: &'a str,
-}
-
-impl Job<'_> {
-    fn run<T: Send>(
-        &self,
-        depth: usize,
-        build: impl Fn(&mut Builder<'_>, crate::build::Pair<'_>) -> T + Send,
-    ) -> Result<(T, Vec<Diagnostic>), Failure> {
-        if depth <= DEEP {
-            return self.run_here(build);
-        }
-        std::thread::scope(|scope| {
-            let worker =
-                std::thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, || self.run_here(build));
-            match worker.map(std::thread::ScopedJoinHandle::join) {
-                Ok(Ok(result)) => result,
-                Ok(Err(panic)) => std::panic::resume_unwind(panic),
-                Err(error) => Err(self.no_thread(&error)),
-            }
-        })
-    }
-
-    fn no_thread(&self, error: &std::io::Error) -> Failure {
-        let span = self.piece.span(0, self.piece.text().len());
-        let message = format!("this declaration needs a larger stack, which cannot be had: {error}");
-        Box::new(Diagnostic::error("nested-too-deeply", message).label(span, ""))
-    }
-
-    fn run_here<T>(
-        &self,
-        build: impl Fn(&mut Builder<'_>, crate::build::Pair<'_>) -> T,
-    ) -> Result<(T, Vec<Diagnostic>), Failure> {
-        match Grammar::parse(self.rule, self.piece.text()) {
-            Ok(mut pairs) => {
-                let mut builder = Builder::new(&self.piece, self.docs, self.limits);
-                match pairs.next() {
-                    Some(pair) => {
-                        let result = build(&mut builder, pair);
-                        Ok((result, builder.diagnostics))
-                    }
-                    None => Err(Box::new(Diagnostic::error("syntax-error", "nothing to parse"))),
-                }
-            }
-            Err(error) => Err(Box::new(syntax_error::diagnose(&self.piece, &error, self.what))),
-        }
     }
 }

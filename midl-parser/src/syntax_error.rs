@@ -5,6 +5,7 @@ use pest::error::{Error, ErrorVariant, InputLocation};
 use crate::diag::Diagnostic;
 use crate::grammar::Rule;
 use crate::piece::Piece;
+use crate::suggest::closest;
 use crate::token::TokenKind;
 
 /// How many alternatives a message lists.
@@ -96,6 +97,28 @@ fn known_slip(piece: &Piece<'_>, index: usize, positives: &[Rule], what: &str) -
             Diagnostic::error("missing-comma", format!("missing `,` after `{}`", shorten(previous_text)))
                 .label(previous.span.at_end(), "`,` expected here")
                 .help("parameters are separated by `,`"),
+        );
+    }
+    // `strut S {`
+    let opener = before.and_then(|at| piece.spelling(at.checked_sub(1)?));
+    if text == "{"
+        && let Some((opener, at)) = opener.zip(index.checked_sub(2))
+        && let Some(close) = closest(opener, ["struct", "union", "enum"])
+        && close != opener
+    {
+        return Some(
+            Diagnostic::error("syntax-error", format!("`{}` cannot have a body", shorten(opener)))
+                .label(piece.token(at)?.span, "no word of MIDL")
+                .help(format!("did you mean {close}?")),
+        );
+    }
+    // `unsigned DWORD n`: the type was taken for a name.
+    if word && matches!(opener, Some("unsigned" | "signed")) && matches!(previous.kind, TokenKind::Ident) {
+        let (sign, name) = (opener.unwrap_or_default(), shorten(previous_text));
+        return Some(
+            Diagnostic::error("bad-type", format!("`{sign}` cannot stand before the name of a type"))
+                .label(previous.span, format!("`{name}` is not `char`, `short`, `long`, `int` or the like"))
+                .help(format!("leave out `{sign}`")),
         );
     }
     if expects(Rule::comma) && expects(Rule::rparen) && word {

@@ -98,6 +98,22 @@ fn places_in_macros_and_included_files() {
 }
 
 #[test]
+fn words_that_are_misspelt() {
+    assert_snapshot!(told(
+        "
+  typedef strut S { long a; } S;
+  DWORD op1([in] unsigned DWORD a);
+  typedef enun E { A, B } E;"
+    ));
+}
+
+#[test]
+fn what_ends_in_a_comment_or_a_bracket_is_told_once() {
+    assert_snapshot!(messages("interface a {\n  /* never closed\n  long b();\n}\n", &[]));
+    assert_snapshot!(messages("interface a {\n  typedef struct S { long a;\n  long b();\n}\n", &[]));
+}
+
+#[test]
 fn imports_that_fail() {
     let others = [("a.idl", "import \"b.idl\";"), ("b.idl", "\n  import \"root.idl\";")];
     assert_snapshot!(messages("import \"none.idl\", \"a.idl\"\ninterface i { }\n", &others));

@@ -71,7 +71,7 @@ fn a_root_that_is_missing() {
 
 #[test]
 fn messages_as_json_are_one_line() {
-    let session = support::session("#include \"a.h\"", &[("a.h", "interface i {\n void f(\"\t\"); }")]);
+    let session = support::session("#include \"a.h\"", &[("a.h", "[local] interface i {\n void f(\"\t\"); }")]);
     let first = session.diagnostics.iter().next().unwrap();
     assert_eq!(first.severity, Severity::Error);
     let json = diag::to_json(&session.sources, first);

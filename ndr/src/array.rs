@@ -342,6 +342,43 @@ impl<S: Sequence> Codec for ConformantVarying<S> {
     }
 }
 
+/// A conformant varying array within an array: its maximum count is the one that was set for its
+/// slot ([`Encoder::set_inner_capacity`]), the same in all rows.
+#[derive(Debug)]
+pub struct Capped<S, const SLOT: usize>(PhantomData<S>);
+
+impl<S: Sequence, const SLOT: usize> Codec for Capped<S, SLOT> {
+    type Value = S::Value;
+    const ALIGN: Align = Align::WORD.max(S::ALIGN);
+    const MIN: usize = 12;
+
+    fn zero() -> S::Value {
+        S::Value::default()
+    }
+
+    fn put(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        let max = e.inner_capacity(SLOT, S::len(value))?;
+        e.count(max)?;
+        ConformantVarying::<S>::put_at(0, value, e)
+    }
+
+    fn put_deferred(value: &S::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        // Elements may have arrays within arrays of their own.
+        let capacities = *e.inner_capacities();
+        S::put_deferred(value, e)?;
+        *e.inner_capacities() = capacities;
+        Ok(())
+    }
+
+    fn get(d: &mut Decoder) -> Result<S::Value, DecodeError> {
+        ConformantVarying::<S>::get(d)
+    }
+
+    fn get_deferred(value: &mut S::Value, d: &mut Decoder) -> Result<(), DecodeError> {
+        ConformantVarying::<S>::get_deferred(value, d)
+    }
+}
+
 /// A varying array with a fixed bound of `N` elements (`length_is` on `T x[N]`): offset, actual
 /// count, elements.
 #[derive(Debug)]

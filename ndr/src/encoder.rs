@@ -32,6 +32,8 @@ pub struct Encoder {
     encoding: Encoding,
     next_referent: u32,
     capacity: Option<u64>,
+    /// Maximum counts of arrays within arrays.
+    inner: InnerCapacities,
     first: u64,
     depth: u16,
     max_depth: u16,
@@ -41,6 +43,9 @@ pub struct Encoder {
     /// Full pointers seen, by address.
     full: BTreeMap<usize, FullPointee>,
 }
+
+/// Maximum counts of arrays within arrays, by slot.
+pub(crate) type InnerCapacities = [u64; Encoder::INNER_SLOTS];
 
 /// A place that is filled in later.
 #[derive(Debug)]
@@ -59,6 +64,8 @@ struct FullPointee {
 }
 
 impl Encoder {
+    /// How many arrays of one element may stand within each other with capacities of their own.
+    pub const INNER_SLOTS: usize = 4;
     /// Default of [`max_depth`](Self::max_depth).
     pub const DEFAULT_MAX_DEPTH: u16 = 256;
     /// An octet array of this size or more is passed on as a chunk of its own instead of being
@@ -74,6 +81,7 @@ impl Encoder {
             encoding,
             next_referent: FIRST_REFERENT,
             capacity: None,
+            inner: InnerCapacities::default(),
             first: 0,
             depth: 0,
             max_depth: Self::DEFAULT_MAX_DEPTH,
@@ -475,6 +483,29 @@ impl Encoder {
     #[inline]
     pub fn set_capacity(&mut self, elements: impl Into<u64>) {
         self.capacity = Some(elements.into());
+    }
+
+    /// Gives all arrays within an array that have this slot ([`Capped`](crate::Capped)) a maximum
+    /// count of their own.
+    #[inline]
+    pub fn set_inner_capacity(&mut self, slot: usize, elements: impl Into<u64>) {
+        if let Some(place) = self.inner.get_mut(slot) {
+            *place = elements.into();
+        }
+    }
+
+    /// The maximum count of an array of `len` elements that has this slot.
+    pub(crate) fn inner_capacity(&self, slot: usize, len: usize) -> Result<u64, EncodeError> {
+        let (len, capacity) = (len as u64, self.inner.get(slot).copied().unwrap_or_default());
+        if len > capacity {
+            return Err(EncodeError::new(EncodeErrorKind::OverCapacity { len, capacity }));
+        }
+        Ok(capacity)
+    }
+
+    /// All maximum counts of arrays within arrays: what is marshalled in between may have its own.
+    pub(crate) fn inner_capacities(&mut self) -> &mut InnerCapacities {
+        &mut self.inner
     }
 
     /// Forgets a capacity that was given to an array that is not written.

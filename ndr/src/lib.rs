@@ -49,7 +49,7 @@ mod wstring;
 pub use bytes::Bytes;
 pub use uuid::Uuid;
 
-pub use array::{Conformant, ConformantVarying, Fixed, Items, Octets, Sequence, Shifted, Units, Varying};
+pub use array::{Capped, Conformant, ConformantVarying, Fixed, Items, Octets, Sequence, Shifted, Units, Varying};
 pub use body::Body;
 pub use call::{Association, Call, CallLimits, Caller, SessionKey};
 pub use channel::{
@@ -82,5 +82,5 @@ pub use service::{
     BoxFuture, Handler, Message, Service, decode_request, dispatch, encode_response, not_implemented, settle,
 };
 pub use status::{Fault, HResult, NoStatus, NtStatus, Status, Win32Error};
-pub use string::{Characters, FixedStr, NString, Narrow, NarrowStr, Str, Wide, WideStr};
+pub use string::{CappedStr, Characters, FixedStr, NString, Narrow, NarrowStr, Str, Wide, WideStr};
 pub use wstring::WString;

@@ -214,6 +214,33 @@ impl<T: Characters> Codec for Str<T> {
     }
 }
 
+/// A conformant varying string within an array: its maximum count is the one that was set for its
+/// slot ([`Encoder::set_inner_capacity`]), the same for all strings.
+#[derive(Debug)]
+pub struct CappedStr<T, const SLOT: usize>(std::marker::PhantomData<T>);
+
+impl<T: Characters, const SLOT: usize> Codec for CappedStr<T, SLOT> {
+    type Value = T::Value;
+    const ALIGN: Align = Align::WORD;
+    const MIN: usize = 12 + T::SIZE;
+    const LEAF: bool = true;
+
+    fn zero() -> T::Value {
+        T::Value::default()
+    }
+
+    fn put(value: &T::Value, e: &mut Encoder) -> Result<(), EncodeError> {
+        let len = T::len(value) + 1;
+        let max = e.inner_capacity(SLOT, len)?;
+        e.string_counts(max, len as u64)?;
+        T::put(value, e)
+    }
+
+    fn get(d: &mut Decoder) -> Result<T::Value, DecodeError> {
+        Str::<T>::get(d)
+    }
+}
+
 /// A varying string in a fixed array of `N` characters (C706 14.3.4.1): offset, actual count,
 /// characters and terminator.
 #[derive(Debug)]

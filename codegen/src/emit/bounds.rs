@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::quote;
 
 use super::{Emitter, ident};
-use crate::model::{Array, Base, Bound, BoundExpr, Element, Level, Pointer, Role, Scalar};
+use crate::model::{Array, Base, Bound, BoundExpr, Element, Level, Member, Pointer, Role, Scalar, TypeKind};
 
 /// How code reaches the elements of a scope.
 #[derive(Clone, Copy)]
@@ -92,7 +92,7 @@ impl<'a> Bounded<'a> {
         for level in &element.levels {
             match level {
                 Level::Pointer(kind) => pointers.push(*kind),
-                Level::Array(Array { fixed, size, length, first }) => {
+                Level::Array(Array { fixed, size, length, first, .. }) => {
                     return Some(Self {
                         size: known(size),
                         length: known(length),
@@ -103,7 +103,7 @@ impl<'a> Bounded<'a> {
                         pointers,
                     });
                 }
-                Level::Str { fixed, size } => {
+                Level::Str { fixed, size, .. } => {
                     return Some(Self {
                         size: known(size),
                         length: None,
@@ -152,6 +152,13 @@ impl<'a> Bounded<'a> {
         Some(quote!(#value.as_ref() #(#more)*))
     }
 
+    /// The same without the bounds that are to be left out.
+    pub(super) fn without(&self, out: impl Fn(&Bound) -> bool) -> Self {
+        let kept = |bound: Option<&'a Bound>| bound.filter(|bound| !out(bound));
+        let (size, length) = (kept(self.size), kept(self.length));
+        Self { size, length, pointers: self.pointers.clone(), ..*self }
+    }
+
     /// Its length as `usize`, 0 where a pointer is NULL.
     pub(super) fn length_or_zero(&self, value: &TokenStream) -> TokenStream {
         match self.pointee(value) {
@@ -177,6 +184,14 @@ impl<'a> Bounded<'a> {
             Some(pointee) => quote!(#pointee.is_some()),
         }
     }
+}
+
+/// Whether a bound is behind a pointer beside it: in a structure it is read after what it dictates.
+pub(super) fn is_late(bound: &Bound, siblings: &[Element]) -> bool {
+    let pointer = |index: &usize| {
+        siblings.get(*index).is_some_and(|sibling| matches!(sibling.levels.first(), Some(Level::Pointer(_))))
+    };
+    bound.siblings().iter().any(pointer)
 }
 
 /// A bound that is known where the array is.
@@ -233,6 +248,31 @@ impl Emitter<'_> {
         }
     }
 
+    /// A number in a sibling that is a structure, or points to one.
+    fn member(&self, element: &Element, path: &[String], access: Access<'_>) -> TokenStream {
+        let Member::Number(owner, place) = self.model.member(element, path) else { return quote!(0_i64) };
+        let value = access.element(element);
+        let optional = matches!(element.levels.as_slice(), [Level::Pointer(kind)] if *kind != Pointer::Ref);
+        let mut number = if optional { quote!(value) } else { value.clone() };
+        let mut base = &element.base;
+        for name in path {
+            let Base::Type(id) = base else { break };
+            let TypeKind::Struct(def) = &self.model.ty(*id).kind else { break };
+            let Some(field) = def.fields.iter().find(|field| field.idl_name == *name) else { break };
+            let member = ident(&field.rust_name);
+            number = quote!(#number.#member);
+            base = &field.base;
+        }
+        let TypeKind::Struct(def) = &self.model.ty(owner).kind else { return quote!(0_i64) };
+        let number = match &def.fields[place].base {
+            Base::Type(_) => quote!(i64::from(#number.0)),
+            Base::Scalar(Scalar::I64 | Scalar::I3264) => number,
+            Base::Scalar(Scalar::U64 | Scalar::U3264) => quote!((#number as i64)),
+            _ => quote!(i64::from(#number)),
+        };
+        if optional { quote!(#value.as_ref().map_or(0, |value| #number)) } else { number }
+    }
+
     /// An expression as an operand: in parentheses unless it binds tightest as it stands.
     fn operand(&self, expr: &BoundExpr, siblings: &[Element], access: Access<'_>) -> TokenStream {
         let tokens = self.expr(expr, siblings, access);
@@ -257,6 +297,10 @@ impl Emitter<'_> {
             }
             BoundExpr::Sibling(index) => match siblings.get(*index) {
                 Some(element) => self.number(element, access, quote!(i64)),
+                None => quote!(0_i64),
+            },
+            BoundExpr::Member(index, path) => match siblings.get(*index) {
+                Some(element) => self.member(element, path, access),
                 None => quote!(0_i64),
             },
             BoundExpr::NotNull(_) => {

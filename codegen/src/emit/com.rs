@@ -88,12 +88,6 @@ impl Emitter<'_> {
         }
     }
 
-    /// Whether another interface inherits from this one.
-    pub(super) fn is_inherited(&self, interface: &InterfaceDef) -> bool {
-        let mut bases = self.model.files.iter().flat_map(|file| &file.interfaces).filter_map(|other| other.base);
-        bases.any(|(file, index)| std::ptr::eq(&self.model.files[file].interfaces[index], interface))
-    }
-
     /// The table of an interface that inherits: `own` are its own entries.
     pub(super) fn inherited_table(&self, interface: &InterfaceDef, own: TokenStream) -> TokenStream {
         let base = self.emitted_base(interface).map(|(_, base)| base);

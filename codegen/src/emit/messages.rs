@@ -148,7 +148,7 @@ impl Emitter<'_> {
                     names.push(quote!(#max));
                 }
             }
-            after.extend(self.get_inner(element, elements, Access::Local, what));
+            after.extend(self.get_inner(element, elements, Access::Local, what, false));
             after.extend(self.get_tag_check(element, elements, Access::Local, what, true));
             after.extend(self.iid_check(element, elements, what, false));
         }

@@ -4,6 +4,7 @@ mod bounds;
 mod client;
 mod com;
 mod docs;
+mod fields;
 mod handles;
 mod hidden;
 mod inner;

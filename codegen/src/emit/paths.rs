@@ -93,16 +93,23 @@ impl Emitter<'_> {
                         quote!(ndr::Varying<#sequence, #count>)
                     }
                     (None, None) => quote!(ndr::Conformant<#sequence>),
+                    (None, Some(_)) if let Some(slot) = array.slot.map(Literal::usize_unsuffixed) => {
+                        quote!(ndr::Capped<#sequence, #slot>)
+                    }
                     (None, Some(_)) => quote!(ndr::ConformantVarying<#sequence>),
                 }
             }
-            Level::Str { fixed, .. } => {
+            Level::Str { fixed, slot, .. } => {
                 let wide = is_wide(base);
                 match fixed {
                     Some(count) => {
                         let characters = if wide { quote!(ndr::Wide) } else { quote!(ndr::Narrow) };
                         let count = Literal::u64_unsuffixed(*count);
                         quote!(ndr::FixedStr<#characters, #count>)
+                    }
+                    None if let Some(slot) = slot.map(Literal::usize_unsuffixed) => {
+                        let characters = if wide { quote!(ndr::Wide) } else { quote!(ndr::Narrow) };
+                        quote!(ndr::CappedStr<#characters, #slot>)
                     }
                     None if wide => quote!(ndr::WideStr),
                     None => quote!(ndr::NarrowStr),

@@ -48,8 +48,6 @@ impl Emitter<'_> {
             quote!(match call.opnum() { #(#piped)* _ => #dispatch, })
         };
         let table = self.inherited_table(interface, quote!(#(#table),*));
-        // Interfaces that inherit from this one have its operations in their tables.
-        let shared = (interface.object || self.is_inherited(interface)).then(|| quote!(#[doc(hidden)] pub));
         let base = self.base_module(interface);
         let bounds = match &base {
             Some(base) => quote!(#base::Server),
@@ -96,7 +94,9 @@ impl Emitter<'_> {
             pub struct Service<T>(::std::sync::Arc<T>);
 
             impl<T: Server> Service<T> {
-                #shared const HANDLERS: [Option<ndr::Handler<T>>; #count] = #table;
+                /// Interfaces that inherit from this one have its operations in their tables.
+                #[doc(hidden)]
+                pub const HANDLERS: [Option<ndr::Handler<T>>; #count] = #table;
 
                 /// A service around an implementation.
                 pub fn new(implementation: T) -> Self {

@@ -51,6 +51,9 @@ pub enum BoundExpr {
     Int(i64),
     /// A sibling's value; 0 where it is behind a pointer that is NULL.
     Sibling(usize),
+    /// A member of a sibling that is a structure or points to one, by its names in the IDL; 0 where
+    /// the pointer is NULL.
+    Member(usize, Vec<String>),
     /// Whether a sibling, a pointer, is not NULL.
     NotNull(usize),
     /// An operator in front.
@@ -64,10 +67,21 @@ pub enum BoundExpr {
 }
 
 impl BoundExpr {
+    /// The members of siblings in it.
+    pub(crate) fn members(&self) -> Vec<(usize, &[String])> {
+        match self {
+            Self::Member(index, path) => vec![(*index, path.as_slice())],
+            Self::Int(_) | Self::Sibling(_) | Self::NotNull(_) => Vec::new(),
+            Self::Unary(_, inner) | Self::Cast(_, inner) => inner.members(),
+            Self::Binary(_, left, right) => [left.members(), right.members()].concat(),
+            Self::Ternary(condition, yes, no) => [condition.members(), yes.members(), no.members()].concat(),
+        }
+    }
+
     fn visit(&self, found: &mut dyn FnMut(usize)) {
         match self {
             Self::Int(_) => {}
-            Self::Sibling(index) | Self::NotNull(index) => found(*index),
+            Self::Sibling(index) | Self::NotNull(index) | Self::Member(index, _) => found(*index),
             Self::Unary(_, inner) | Self::Cast(_, inner) => inner.visit(found),
             Self::Binary(_, left, right) => {
                 left.visit(found);
@@ -87,6 +101,7 @@ impl BoundExpr {
             Self::Int(value) => Self::Int(*value),
             Self::Sibling(index) => Self::Sibling(new(*index)?),
             Self::NotNull(index) => Self::NotNull(new(*index)?),
+            Self::Member(index, path) => Self::Member(new(*index)?, path.clone()),
             Self::Unary(op, operand) => Self::Unary(*op, inner(operand)?),
             Self::Cast(scalar, operand) => Self::Cast(*scalar, inner(operand)?),
             Self::Binary(op, left, right) => Self::Binary(*op, inner(left)?, inner(right)?),

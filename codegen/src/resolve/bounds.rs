@@ -6,7 +6,7 @@ use midlc_parser::{
 };
 
 use super::{Resolver, consts::NotConst, element::Declared, find, types::is_integer};
-use crate::model::{Array, Base, Bound, BoundExpr, Element, Level, Pointer, TypeKind};
+use crate::model::{Array, Base, Bound, BoundExpr, Element, Level, Member, Pointer, TypeKind};
 
 /// Operators in a computed bound.
 const MAX_OPERATORS: usize = 64;
@@ -27,6 +27,7 @@ impl Resolver<'_> {
             let (sizes, max_is) = list(attrs, "size_is", "max_is");
             let (lengths, last_is) = list(attrs, "length_is", "last_is");
             let (firsts, _) = list(attrs, "first_is", "first_is");
+            let (minima, _) = list(attrs, "min_is", "min_is");
             let mut levels = std::mem::take(&mut elements[index].levels);
             let mut wrong = None;
             let counted = levels.iter_mut().filter(|level| !matches!(level, Level::Pointer(_)));
@@ -40,8 +41,14 @@ impl Resolver<'_> {
                     }
                     None
                 };
-                let (size, mut length) = (bound(&sizes, max_is), bound(&lengths, last_is));
-                let first = bound(&firsts, false);
+                let (mut size, mut length) = (bound(&sizes, max_is), bound(&lengths, last_is));
+                let mut first = bound(&firsts, false);
+                // Indexes count from the lower bound: what travels are numbers of elements.
+                if let Some(min) = bound(&minima, false).filter(|min| *min != Bound::Const(0)) {
+                    size = if max_is { size.map(|size| less(&size, &min)) } else { size };
+                    length = if last_is { length.map(|length| less(&length, &min)) } else { length };
+                    first = first.map(|first| less(&first, &min));
+                }
                 if let (Some(first), Level::Array(array)) = (&first, &*level) {
                     // What a last element or the array's end leaves, from the first one on.
                     let end = length.take_if(|_| last_is).or_else(|| size.clone()).or(array.fixed.map(Bound::Const));
@@ -49,7 +56,10 @@ impl Resolver<'_> {
                 }
                 match level {
                     Level::Array(Array { fixed: Some(_), .. }) if size.is_some() => {
-                        wrong = Some("size_is on an array of a fixed size is not generated".into());
+                        wrong = Some(
+                            "the array has a fixed size, which size_is and max_is cannot change: leave out one of the two"
+                                .into(),
+                        );
                     }
                     Level::Array(array) => {
                         array.size = size;
@@ -84,6 +94,7 @@ impl Resolver<'_> {
             if wrong.is_none() && unbounded {
                 wrong = Some("an array without a bound cannot travel: size_is is missing".into());
             }
+            give_slots(&mut levels);
             elements[index].levels = levels;
             if let Some(attr) = find(attrs, "switch_is")
                 && let Some(AttrArg::Expr(expr)) = attr.args.first()
@@ -221,7 +232,7 @@ impl Resolver<'_> {
                     _ => return Err(NoBound::Unsupported("a conversion to no integer in its bound".into())),
                 }
             }
-            ExprKind::Member(..) => return Err(NoBound::Unsupported("a member of a structure in its bound".into())),
+            ExprKind::Member(structure, member) => return self.member(structure, &member.name, elements),
             ExprKind::Int(..)
             | ExprKind::Float(_)
             | ExprKind::Char(_)
@@ -284,22 +295,68 @@ impl Resolver<'_> {
         Err(NoBound::Unsupported(format!("its bound {name} is no integer")))
     }
 
+    /// `p->member`, `s.inner.member`: a number in a sibling that is a structure or points to one.
+    fn member(&mut self, structure: &Expr, last: &str, elements: &[Element]) -> Result<BoundExpr, NoBound> {
+        let mut path = vec![last.to_owned()];
+        let mut structure = structure;
+        let name = loop {
+            match &structure.kind {
+                ExprKind::Member(outer, member) => {
+                    path.insert(0, member.name.clone());
+                    structure = outer;
+                }
+                ExprKind::Unary(UnaryOp::Deref, pointer) => structure = pointer,
+                ExprKind::Name(name) => break name,
+                _ => return Err(NoBound::Unsupported("pointer arithmetic in its bound".into())),
+            }
+        };
+        let Some(index) = elements.iter().position(|element| element.idl_name == *name) else {
+            return Err(NoBound::Unsupported(format!("its bound is a member of {name}, which is nothing beside it")));
+        };
+        match self.model.member(&elements[index], &path) {
+            Member::Number(owner, field) => {
+                self.shown.insert((owner, field));
+            }
+            // A structure that is resolved after this one: shapes are checked when all are.
+            Member::Unknown => {}
+            Member::None => {
+                return Err(NoBound::Unsupported(format!("its bound {name}.{} is no number", path.join("."))));
+            }
+        }
+        Ok(BoundExpr::Member(index, path))
+    }
+
     fn is_enum(&self, element: &Element) -> bool {
         element.levels.is_empty()
             && matches!(&element.base, Base::Type(id) if matches!(self.model.ty(*id).kind, TypeKind::Enum(_)))
     }
 
-    fn unknown_sibling(&mut self, name: &str, expr: &Expr, elements: &[Element]) {
+    pub(super) fn unknown_sibling(&mut self, name: &str, expr: &Expr, elements: &[Element]) {
         if (self.poisoned)(name) {
             return;
         }
         let siblings = elements.iter().map(|element| element.idl_name.as_str());
         let mut diagnostic = Diagnostic::error("unknown-name", format!("unknown name {name}"))
             .label(expr.span, "neither a parameter or member beside it nor a constant");
-        if let Some(close) = crate::suggest::closest(name, siblings) {
+        if let Some(close) = self.closest(name, siblings) {
             diagnostic = diagnostic.help(format!("did you mean {close}?"));
         }
         self.error(diagnostic);
+    }
+}
+
+/// Arrays and strings within arrays whose maximum counts are not their lengths get a place for them.
+fn give_slots(levels: &mut [Level]) {
+    let arrays = levels.iter().filter(|level| !matches!(level, Level::Pointer(_))).count();
+    let counted = levels.iter_mut().filter(|level| !matches!(level, Level::Pointer(_)));
+    for (index, level) in counted.enumerate().skip(1) {
+        match level {
+            Level::Array(array) if array.fixed.is_none() && array.length.is_some() && array.size != array.length => {
+                array.slot = Some(arrays - 1 - index);
+            }
+            Level::Str { fixed: None, size: Some(_), slot } => *slot = Some(arrays - 1 - index),
+            _ => {}
+        }
     }
 }
 

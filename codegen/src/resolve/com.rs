@@ -1,5 +1,7 @@
 //! COM interfaces: their markers, their opnums, and what a pointer to one is.
 
+use std::collections::{HashMap, HashSet};
+
 use midlc_parser::{
     ast::{self, AttrArg, Attribute, Expr, ExprKind, Ident, Item, Operation, UnaryOp},
     diag::Diagnostic,
@@ -180,13 +182,23 @@ impl<'a> Resolver<'a> {
     }
 
     /// The sibling that `iid_is` names, where it can be checked.
-    pub(super) fn iid_is(&self, attrs: &[Attribute], elements: &[Element], index: usize) -> Option<Bound> {
+    pub(super) fn iid_is(&mut self, attrs: &[Attribute], elements: &[Element], index: usize) -> Option<Bound> {
         let element = elements.get(index)?;
+        let attr = find(attrs, "iid_is")?;
+        if matches!(element.base, Base::Scalar(_) | Base::Type(_) | Base::Guid) {
+            let message = format!("[iid_is] needs a pointer to an interface, which {} is not", element.idl_name);
+            self.error(
+                Diagnostic::error("bad-iid-is", message)
+                    .label(attr.span, "misplaced")
+                    .help("declare it as IUnknown * or void *"),
+            );
+            return None;
+        }
         let pointer = matches!(element.levels.as_slice(), [Level::Pointer(Pointer::Unique)]);
         if !pointer || !matches!(element.base, Base::Known(Known::Interface(_))) {
             return None;
         }
-        let AttrArg::Expr(expr) = find(attrs, "iid_is")?.args.first()? else { return None };
+        let AttrArg::Expr(expr) = attr.args.first()? else { return None };
         let name = match &expr.kind {
             ExprKind::Name(name) => name,
             ExprKind::Unary(UnaryOp::Deref, inner) => match &**inner {
@@ -195,6 +207,10 @@ impl<'a> Resolver<'a> {
             },
             _ => return None,
         };
+        if !elements.iter().any(|other| other.idl_name == *name) {
+            self.unknown_sibling(name, expr, elements);
+            return None;
+        }
         let guid = |other: &Element| other.idl_name == *name && other.base == Base::Guid && other.levels.is_empty();
         elements.iter().position(guid).map(Bound::Sibling)
     }
@@ -210,14 +226,22 @@ pub(super) fn slots(items: &[Item]) -> Vec<&Operation> {
             _ => None,
         })
     };
-    let is_local =
-        |name: &str| operations().any(|operation| operation.name.name == name && has(&operation.attrs, "local"));
-    let remote = |name: &str| operations().find(|operation| call_as(operation) == Some(name));
+    let local: HashSet<&str> = operations()
+        .filter(|operation| has(&operation.attrs, "local"))
+        .map(|operation| operation.name.name.as_str())
+        .collect();
+    let mut remote: HashMap<&str, &Operation> = HashMap::new();
+    for operation in operations() {
+        if let Some(name) = call_as(operation) {
+            remote.entry(name).or_insert(operation);
+        }
+    }
     operations()
-        .filter(|operation| !call_as(operation).is_some_and(is_local))
+        .filter(|operation| !call_as(operation).is_some_and(|name| local.contains(name)))
         .map(|operation| {
-            let local = has(&operation.attrs, "local");
-            remote(&operation.name.name).filter(|_| local).unwrap_or(operation)
+            // There may be tens of thousands of operations; few of them are local.
+            let stand_in = has(&operation.attrs, "local").then(|| remote.get(operation.name.name.as_str())).flatten();
+            stand_in.copied().unwrap_or(operation)
         })
         .collect()
 }

@@ -29,10 +29,9 @@ impl<'a> Resolver<'a> {
             Ok(value) => Some(value),
             Err(NotConst::Name(name)) => {
                 if !(self.poisoned)(&name) {
-                    let known: Vec<&str> = self.consts.visible(self.file, self.imports(self.file)).collect();
                     let mut diagnostic = Diagnostic::error("unknown-constant", format!("{name} is no constant"))
                         .label(expr.span, "not declared");
-                    if let Some(close) = crate::suggest::closest(&name, known) {
+                    if let Some(close) = self.close_constant(&name) {
                         diagnostic = diagnostic.help(format!("did you mean {close}?"));
                     }
                     self.error(diagnostic);
@@ -44,6 +43,11 @@ impl<'a> Resolver<'a> {
                 None
             }
         }
+    }
+
+    /// The constant that a misspelt name may mean.
+    pub(super) fn close_constant(&self, name: &str) -> Option<&'a str> {
+        self.closest(name, self.consts.visible(self.file, self.imports(self.file)))
     }
 
     /// The value of an expression, if it is constant.
@@ -142,7 +146,7 @@ impl<'a> Resolver<'a> {
         Some((self.scalar_in(owner, entry.ty).unwrap_or(Scalar::I64), op, right))
     }
 
-    fn eval_name(&mut self, name: &str) -> Result<i128, NotConst> {
+    pub(super) fn eval_name(&mut self, name: &str) -> Result<i128, NotConst> {
         let found = self.constant(self.file, name);
         let (Some((owner, entry)), Some(key)) = (found, self.consts.key(name)) else {
             return Err(NotConst::Name(name.to_owned()));
@@ -180,7 +184,7 @@ impl<'a> Resolver<'a> {
         self.scalar_in(self.file, ty)
     }
 
-    fn scalar_in(&self, mut file: usize, ty: &TypeSpec) -> Option<Scalar> {
+    pub(super) fn scalar_in(&self, mut file: usize, ty: &TypeSpec) -> Option<Scalar> {
         let mut ty = ty;
         for _ in 0..MAX_DEPTH {
             match &ty.kind {

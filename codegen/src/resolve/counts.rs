@@ -15,6 +15,11 @@ impl Resolver<'_> {
             if let TypeKind::Struct(def) = &mut self.model.types[index].kind {
                 let mut fields = std::mem::take(&mut def.fields);
                 assign_roles(&self.model, &mut fields, None, level6);
+                for (place, field) in fields.iter_mut().enumerate() {
+                    if self.shown.contains(&(TypeId(index), place)) {
+                        field.role = Role::Plain;
+                    }
+                }
                 if let TypeKind::Struct(def) = &mut self.model.types[index].kind {
                     def.fields = fields;
                 }

@@ -53,6 +53,7 @@ impl<'a> Resolver<'a> {
             self.file = index;
             self.declare_consts(input.file);
         }
+        self.check_consts();
     }
 
     /// What else a file sees: imports are read in one go, so that a file may rely on what its
@@ -110,6 +111,7 @@ impl<'a> Resolver<'a> {
                     let name = plain.or(declarators.next()).and_then(|declarator| declarator.name.as_ref());
                     let name = name.filter(|_| plain.is_some() || tag_of(&typedef.ty).is_none());
                     let doc = typedef.doc.as_deref();
+                    self.declare_opaque(&typedef.ty);
                     let name = name.map(|name| (name.name.as_str(), name.span));
                     self.declare_type(&typedef.ty, &typedef.attrs, name, doc, typedef.span, level6);
                     for declarator in &typedef.declarators {
@@ -121,18 +123,28 @@ impl<'a> Resolver<'a> {
                         if is_context_handle(&typedef.attrs)
                             && self.handle_types.get(self.file, &[], &name.name).is_none()
                         {
-                            let id = self.add_handle(&name.name, doc);
+                            // [MS-MQRR] names one handle twice, for operations that run one after the
+                            // other and for those that do not.
+                            let named = match &typedef.ty.kind {
+                                AstKind::Named(name) if declarator.derivs.is_empty() => Some(name),
+                                _ => None,
+                            };
+                            let imports = self.imports(self.file);
+                            let other = named.and_then(|name| self.handle_types.get(self.file, imports, &name.name));
+                            let other = other.map(|(_, id)| *id);
+                            let id = other.unwrap_or_else(|| self.add_handle(&name.name, doc));
                             self.handle_types.insert(self.file, &name.name, id);
                         }
                     }
                 }
                 Item::Type(decl) => {
                     let doc = decl.doc.as_deref();
+                    self.declare_opaque(&decl.ty);
                     self.declare_type(&decl.ty, &decl.attrs, None, doc, decl.span, level6);
                 }
                 Item::Const(decl) => {
                     if let Some(name) = &decl.declarator.name {
-                        self.consts.insert(self.file, &name.name, ConstEntry::Expr(&decl.value));
+                        self.declare_const(name, ConstEntry::Expr(&decl.value));
                     }
                 }
                 Item::Dispinterface(skipped) | Item::Coclass(skipped) => {
@@ -141,6 +153,13 @@ impl<'a> Resolver<'a> {
                 Item::Operation(operation) => self.declare_in_operation(operation, level6),
                 Item::Module(_) | Item::CppQuote(_) | Item::Pragma(_) | Item::ImportLib(_) | Item::Invalid(_) => {}
             }
+        }
+    }
+
+    /// `struct S;` and `typedef struct S S;`: a body may follow, or never.
+    fn declare_opaque(&mut self, ty: &'a TypeSpec) {
+        if let Some(tag) = tag_of(ty).filter(|_| !has_body(ty)) {
+            self.opaque.insert(self.file, &tag.name, ());
         }
     }
 
@@ -383,7 +402,43 @@ impl<'a> Resolver<'a> {
                     ConstEntry::Offset(base, offset + 1)
                 }
             };
-            self.consts.insert(self.file, &value.name.name, entry);
+            self.declare_const(&value.name, entry);
+        }
+    }
+
+    /// A `const` or an enumerator. The first one of a name counts.
+    fn declare_const(&mut self, name: &'a Ident, entry: ConstEntry<'a>) {
+        let key = (self.file, name.name.as_str());
+        if self.const_spans.contains_key(&key) {
+            self.repeated_consts.push((self.file, &name.name, entry, name.span));
+        } else {
+            self.const_spans.insert(key, name.span);
+            self.consts.insert(self.file, &name.name, entry);
+        }
+    }
+
+    /// A constant may be declared again with the same value, no other.
+    fn check_consts(&mut self) {
+        for (file, name, again, span) in std::mem::take(&mut self.repeated_consts) {
+            self.file = file;
+            let Some(&first) = self.const_spans.get(&(file, name)) else { continue };
+            let value = match again {
+                ConstEntry::Value(value) => Some(value),
+                ConstEntry::Expr(expr) => self.try_const_value(expr),
+                ConstEntry::Offset(expr, offset) => {
+                    self.try_const_value(expr).map(|value| value.saturating_add(offset))
+                }
+            };
+            let old = self.eval_name(name).ok();
+            if let (Some(old), Some(value)) = (old, value)
+                && old != value
+            {
+                self.error(
+                    Diagnostic::error("duplicate-constant", format!("{name} is declared twice"))
+                        .label(span, format!("{value} here"))
+                        .secondary(first, format!("{old} here")),
+                );
+            }
         }
     }
 

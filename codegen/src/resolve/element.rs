@@ -1,12 +1,12 @@
 //! One member or parameter: C declarators, typedefs and attributes become wire levels.
 
 use midlc_parser::{
-    ast::{self, ArrayBound, AttrArg, Attribute, BaseType, Deriv, Expr, TypeKind as AstKind, TypeSpec},
+    ast::{self, ArrayBound, AttrArg, Attribute, BaseType, Deriv, Expr, ExprKind, TypeKind as AstKind, TypeSpec},
     diag::Diagnostic,
     source::Span,
 };
 
-use super::{Resolver, bounds::list, find, has, is_context_handle, scalar_of};
+use super::{Resolver, bounds::list, consts::NotConst, find, has, is_context_handle, scalar_of};
 use crate::{
     model::{Array, Base, Element, Known, Level, Pointer, Role, Scalar, TypeId, known::Interface},
     overlay::AttributePatch,
@@ -14,6 +14,22 @@ use crate::{
 
 /// How many typedefs a name may go through.
 pub(super) const MAX_TYPEDEFS: usize = 64;
+
+/// Words for types, which are misspelt as easily as names.
+const BASE_TYPES: [&str; 12] = [
+    "boolean",
+    "byte",
+    "char",
+    "double",
+    "error_status_t",
+    "float",
+    "handle_t",
+    "hyper",
+    "long",
+    "short",
+    "small",
+    "wchar_t",
+];
 
 /// Where an element stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +115,7 @@ impl Resolver<'_> {
         if let (Some(_), Some(Raw::Pointer { explicit: slot, .. })) = (explicit, flat.raw.first_mut()) {
             *slot = explicit;
         }
+        self.check_pointer_attributes(source, &flat);
         let string = flat.string || has(source.attrs, "string");
         let (sizes, _) = list(source.attrs, "size_is", "max_is");
         let (lengths, _) = list(source.attrs, "length_is", "last_is");
@@ -127,7 +144,7 @@ impl Resolver<'_> {
                     }
                     if counted {
                         positions.push(index);
-                        levels.push(Level::Array(Array { fixed: None, size: None, length: None, first: None }));
+                        levels.push(Level::Array(Array::new(None)));
                     }
                 }
                 Raw::Array { fixed } => {
@@ -140,7 +157,7 @@ impl Resolver<'_> {
                         levels.push(Level::Pointer(kind));
                     }
                     positions.push(index);
-                    levels.push(Level::Array(Array { fixed: *fixed, size: None, length: None, first: None }));
+                    levels.push(Level::Array(Array::new(*fixed)));
                 }
             }
         }
@@ -183,6 +200,23 @@ impl Resolver<'_> {
         (element, Declared { attrs: source.attrs.to_vec(), positions })
     }
 
+    /// `[ref]`, `[unique]` and `[ptr]` exclude each other, and are about a pointer.
+    fn check_pointer_attributes(&mut self, source: &Source<'_>, flat: &Flat) {
+        let mut kinds = source.attrs.iter().filter(|attr| pointer_attr(std::slice::from_ref(attr)).is_some());
+        let Some(first) = kinds.next() else { return };
+        if let Some(second) = kinds.find(|other| other.name.name != first.name.name) {
+            let message = format!("[{}] and [{}] exclude each other", first.name.name, second.name.name);
+            self.error(
+                Diagnostic::error("pointer-attributes", message)
+                    .label(second.span, "a pointer is of one kind")
+                    .secondary(first.span, "the other is here"),
+            );
+        } else if flat.raw.is_empty() && matches!(flat.base, Base::Scalar(_) | Base::Type(_)) {
+            let message = format!("[{}] has no effect: {} is no pointer", first.name.name, source.name);
+            self.error(Diagnostic::warning("pointer-attributes", message).label(first.span, "ignored"));
+        }
+    }
+
     /// `[string]` concerns the innermost pointer or array.
     fn make_string(&mut self, levels: &mut Vec<Level>, flat: &Flat, source: &Source<'_>) {
         let characters = matches!(flat.base, Base::Scalar(Scalar::U8 | Scalar::I8 | Scalar::WChar | Scalar::U16));
@@ -200,9 +234,9 @@ impl Resolver<'_> {
             Some(Level::Array(Array { fixed, .. })) => {
                 let fixed = *fixed;
                 levels.pop();
-                levels.push(Level::Str { fixed, size: None });
+                levels.push(Level::Str { fixed, size: None, slot: None });
             }
-            _ => levels.push(Level::Str { fixed: None, size: None }),
+            _ => levels.push(Level::Str { fixed: None, size: None, slot: None }),
         }
     }
 
@@ -276,6 +310,19 @@ impl Resolver<'_> {
     }
 
     fn fixed_count(&mut self, expr: &Expr, more: i128) -> Result<u64, String> {
+        if let ExprKind::Name(name) = &expr.kind
+            && matches!(self.eval(expr), Err(NotConst::Name(_)))
+            && !(self.poisoned)(name)
+            && self.close_constant(name).is_none()
+        {
+            let help = format!("if {name} is a member or parameter, leave the brackets empty and say size_is({name})");
+            self.error(
+                Diagnostic::error("unknown-constant", format!("{name} is no constant"))
+                    .label(expr.span, "a bound in brackets is fixed")
+                    .help(help),
+            );
+            return Err("its bound is not known".into());
+        }
         let Some(value) = self.const_value(expr) else { return Err("its bound is not known".into()) };
         match u64::try_from(value.saturating_add(more)) {
             Ok(count @ 1..=0x7fff_ffff) => Ok(count),
@@ -347,7 +394,7 @@ impl Resolver<'_> {
                         flat.base = Base::Unsupported(what);
                         return;
                     }
-                    if let Some(known) = self.known_name(&name.name, &entry) {
+                    if let Some(known) = self.known_name(file, &name.name, &entry) {
                         flat.base = Base::Known(known);
                         return;
                     }
@@ -397,6 +444,9 @@ impl Resolver<'_> {
         match tag {
             Some(tag) => match self.tag(file, &tag.name) {
                 Some(id) => self.type_base(id),
+                None if self.look_up(&self.opaque, file, &tag.name).is_some() => {
+                    Base::Unsupported(format!("{} is declared without its members, here and in all imports", tag.name))
+                }
                 None => self.unknown(file, tag),
             },
             None => Base::Unsupported("a type without body or name".into()),
@@ -445,13 +495,17 @@ impl Resolver<'_> {
         if self.look_up(&self.classes, file, &name.name).is_some() || self.interface(file, &name.name).is_some() {
             return self.interface_base(file, &name.name);
         }
-        if !(self.poisoned)(&name.name) {
+        if !(self.poisoned)(&name.name) && self.unknown_types.insert((file, name.name.clone())) {
             let imports = self.imports(file);
             let known = self.typedefs.visible(file, imports).chain(self.tags.visible(file, imports));
+            let known = known.chain(BASE_TYPES);
             let mut diagnostic = Diagnostic::error("unknown-type", format!("unknown type {}", name.name))
                 .label(name.span, "not declared");
-            if let Some(close) = crate::suggest::closest(&name.name, known) {
+            if let Some(close) = self.closest(&name.name, known) {
                 diagnostic = diagnostic.help(format!("did you mean {close}?"));
+            } else if self.imports(file).is_empty() {
+                // A part of a larger file is what has neither declarations nor imports.
+                diagnostic = diagnostic.help("import what declares it, or compile the file that includes this one");
             }
             self.error(diagnostic);
         }
@@ -534,10 +588,9 @@ fn pointer_attr(attrs: &[Attribute]) -> Option<Pointer> {
 
 /// Why an attribute keeps a parameter or member from being generated.
 fn unsupported_attribute(attrs: &[Attribute]) -> Option<String> {
-    const NAMES: [(&str, &str); 3] = [
+    const NAMES: [(&str, &str); 2] = [
         ("ignore", "[ignore] leaves out what a pointer refers to, which is not generated"),
         ("partial_ignore", "[partial_ignore] is not generated"),
-        ("min_is", "arrays with a lower bound are not generated"),
     ];
     let own = own_representation(attrs).then_some("it has a representation of its own, which is not generated yet");
     let named = NAMES.iter().find(|(name, _)| has(attrs, name)).map(|(_, why)| *why);

@@ -1,10 +1,11 @@
 //! Interfaces and their operations.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use midlc_parser::{
     ast::{self, AttrArg, Attribute, BaseType, Deriv, Expr, ExprKind, Item, TypeKind as AstKind, TypeSpec},
     diag::Diagnostic,
+    source::Span,
 };
 
 use super::{
@@ -105,6 +106,7 @@ impl<'a> Resolver<'a> {
             methods.push(self.resolve_method(operation, opnum, &overlay, !object));
         }
         self.check_overlay_methods(interface, &overlay, &methods);
+        self.check_operations(items);
         self.check_method_names(&mut methods);
         let uuid = self.uuid(interface);
         if uuid == 0 {
@@ -167,6 +169,28 @@ impl<'a> Resolver<'a> {
                     .label(interface.name.span, "not in this interface"),
                 );
             }
+        }
+    }
+
+    /// Operations of one name are a slip, unless they get and set a property.
+    fn check_operations(&mut self, items: &[Item]) {
+        let is_property = |operation: &ast::Operation| {
+            ["propget", "propput", "propputref"].iter().any(|name| has(&operation.attrs, name))
+        };
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for operation in super::com::slots(items) {
+            let name = &operation.name;
+            if is_property(operation) {
+                continue;
+            }
+            if let Some(&first) = seen.get(name.name.as_str()) {
+                self.error(
+                    Diagnostic::warning("duplicate-operation", format!("two operations are named {}", name.name))
+                        .label(name.span, "again here, with an opnum of its own")
+                        .secondary(first, "first here"),
+                );
+            }
+            seen.entry(&name.name).or_insert(name.span);
         }
     }
 
@@ -318,6 +342,7 @@ impl<'a> Resolver<'a> {
         }
         let plain = elements.len();
         elements.extend(pipes.iter().map(|(pipe, _)| pipe.clone()));
+        self.check_names(&elements, "parameters");
         self.name_elements(&mut elements);
         let (ins, outs) = elements.split_off(plain).into_iter().zip(&pipes).partition(|(_, (_, out))| !out);
         let named = |pipes: Vec<(Element, _)>| pipes.into_iter().map(|(pipe, _)| pipe).collect();

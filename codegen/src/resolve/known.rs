@@ -74,9 +74,9 @@ impl Resolver<'_> {
     }
 
     /// What the runtime has for a typedef of one name, whatever it is made of.
-    pub(super) fn known_name(&self, name: &str, entry: &TypedefEntry<'_>) -> Option<Known> {
+    pub(super) fn known_name(&self, file: usize, name: &str, entry: &TypedefEntry<'_>) -> Option<Known> {
         let derivs = entry.declarator.derivs.len();
-        let scalar = self.scalar_behind(entry.ty);
+        let scalar = self.scalar_in(file, entry.ty);
         match name {
             "VARIANT_BOOL" if derivs == 0 && scalar == Some(Scalar::I16) => Some(Known::VariantBool),
             // [MS-DTYP] 2.2.5 prints what a BSTR is in memory; on the wire it is that of [MS-OAUT].

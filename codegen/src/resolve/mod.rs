@@ -19,7 +19,7 @@ mod tags;
 mod types;
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
 };
 
@@ -38,6 +38,9 @@ use crate::{
 
 /// The code of messages about what is left out.
 pub(crate) const NOT_GENERATED: &str = "not-generated";
+
+/// How many misspelt names get a suggestion: looking for one takes a while, and no more are shown.
+const MAX_SUGGESTIONS: usize = 200;
 
 /// A file to be resolved.
 #[derive(Debug)]
@@ -78,6 +81,7 @@ pub fn resolve(inputs: &[Input<'_>], doubts: Doubts<'_>, diagnostics: &mut Vec<D
         model: Model::default(),
         typedefs: Names::default(),
         tags: Names::default(),
+        opaque: Names::default(),
         consts: Names::default(),
         interfaces: Names::default(),
         classes: Names::default(),
@@ -96,6 +100,11 @@ pub fn resolve(inputs: &[Input<'_>], doubts: Doubts<'_>, diagnostics: &mut Vec<D
         value_names: HashSet::new(),
         module_names: HashSet::new(),
         repeated_typedefs: Vec::new(),
+        const_spans: HashMap::new(),
+        repeated_consts: Vec::new(),
+        shown: HashSet::new(),
+        suggestions: Cell::new(MAX_SUGGESTIONS),
+        unknown_types: HashSet::new(),
         contexts: Vec::new(),
         known: inputs.iter().position(|input| input.known),
         borrowed: RefCell::default(),
@@ -125,6 +134,8 @@ struct Resolver<'a> {
     model: Model,
     typedefs: Names<'a, TypedefEntry<'a>>,
     tags: Names<'a, TypeId>,
+    /// Tags that are declared without a body.
+    opaque: Names<'a, ()>,
     consts: Names<'a, ConstEntry<'a>>,
     interfaces: Names<'a, &'a ast::Interface>,
     /// Dispatch interfaces and classes, which are interface pointers where they stand as types.
@@ -152,6 +163,16 @@ struct Resolver<'a> {
     type_names: HashSet<(usize, String)>,
     value_names: HashSet<(usize, String)>,
     module_names: HashSet<(usize, String)>,
+    /// Where constants and enumerators are declared.
+    const_spans: HashMap<(usize, &'a str), Span>,
+    /// Constants that a file declares more than once: file, name, the later value and its place.
+    repeated_consts: Vec<(usize, &'a str, ConstEntry<'a>, Span)>,
+    /// Suggestions that may still be looked for.
+    suggestions: Cell<usize>,
+    /// Unknown types that have been told, by file.
+    unknown_types: HashSet<(usize, String)>,
+    /// Members that bounds elsewhere refer to, so that Rust shows them: structure and place.
+    shown: HashSet<(TypeId, usize)>,
     /// Names that a file gives a type more than once: file, name, first and later one.
     repeated_typedefs: Vec<(usize, &'a str, TypedefEntry<'a>, TypedefEntry<'a>)>,
     /// For each file, those it sees besides its imports, in ascending order.
@@ -217,6 +238,12 @@ impl<'a> Resolver<'a> {
 
     fn error(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    /// The candidate that a misspelt name may mean.
+    fn closest<'n>(&self, name: &str, candidates: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+        self.suggestions.set(self.suggestions.get().checked_sub(1)?);
+        midlc_parser::suggest::closest(name, candidates)
     }
 
     fn overlay(&self) -> &'a Overlay {

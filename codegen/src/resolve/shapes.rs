@@ -6,13 +6,16 @@ use std::collections::HashMap;
 use midlc_parser::diag::Diagnostic;
 
 use super::{Resolver, layout, pipes};
-use crate::model::{Base, Element, Level, Model, Pointer, TypeDef, TypeId, TypeKind, grid};
+use crate::model::{Base, Bound, Element, Level, Member, Model, Pointer, TypeDef, TypeId, TypeKind, grid};
 
 /// Octets of the largest value without indirection: generated code keeps it on the stack.
 const MAX_SIZE: u32 = 1 << 20;
 
 /// Dimensions of the largest array of which several vary; the runtime's limit.
 const MAX_DIMENSIONS: usize = 8;
+
+/// Arrays with capacities of their own within each other; the runtime's limit.
+const INNER_SLOTS: usize = 4;
 
 /// Where an element stands.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -67,6 +70,24 @@ impl Resolver<'_> {
         match &mut kind {
             TypeKind::Struct(def) => {
                 let last = def.fields.len().saturating_sub(1);
+                let mut lost = Vec::new();
+                for (position, field) in def.fields.iter().enumerate() {
+                    for (sibling, path) in members_in_bounds(field) {
+                        match def.fields.get(sibling).map(|sibling| self.model.member(sibling, path)) {
+                            Some(Member::Number(owner, place)) => {
+                                self.shown.insert((owner, place));
+                            }
+                            _ => lost.push((position, path.join("."))),
+                        }
+                    }
+                }
+                for (position, path) in lost {
+                    if let Some(field) = def.fields.get_mut(position) {
+                        field.base = Base::Unsupported(format!("the member {path} in its bound is no number"));
+                        field.levels.clear();
+                        field.switch = None;
+                    }
+                }
                 for (position, field) in def.fields.iter_mut().enumerate() {
                     let place = Place::Member { last: position == last };
                     if position != last && is_conformant(&self.model, &field.levels, &field.base) {
@@ -95,6 +116,21 @@ impl Resolver<'_> {
             ty.unsupported.get_or_insert_with(|| format!("it has more than {MAX_SIZE} octets in one piece"));
         }
     }
+}
+
+/// The members of siblings that an element's bounds refer to.
+fn members_in_bounds(element: &Element) -> Vec<(usize, &[String])> {
+    let levels = element.levels.iter().flat_map(|level| match level {
+        Level::Array(array) => vec![&array.size, &array.length, &array.first],
+        Level::Str { size, .. } => vec![size],
+        Level::Pointer(_) => Vec::new(),
+    });
+    let bounds = levels.flatten().chain(&element.switch);
+    let exprs = bounds.filter_map(|bound| match bound {
+        Bound::Expr(expr) => Some(expr.members()),
+        _ => None,
+    });
+    exprs.flatten().collect()
 }
 
 /// Makes an element unsupported that cannot be generated.
@@ -155,16 +191,21 @@ fn reason(model: &Model, element: &Element, place: Place) -> Option<String> {
                 matches!(level, Level::Array(array)
                     if array.length.is_some() && array.fixed.is_none() && array.size != array.length)
             };
-            let nested = levels.iter().take(rank).skip(usize::from(arrays == 0)).any(capacity);
-            if nested {
-                return Some("an array within an array has a capacity of its own, which is not generated".into());
+            if rank > 1 && levels.iter().take(rank).skip(usize::from(arrays == 0)).any(capacity) {
+                return Some("only the first dimension of an array can have size_is beside length_is".into());
             }
             arrays += 1;
         }
-        if let Level::Str { size: Some(_), .. } = level
-            && arrays > 0
-        {
-            return Some("a string within an array has a capacity of its own, which is not generated".into());
+        let (slot, size) = match level {
+            Level::Array(array) => (array.slot, &array.size),
+            Level::Str { slot, size, .. } => (*slot, size),
+            Level::Pointer(_) => (None, &None),
+        };
+        if slot.is_some() && *size == Some(Bound::Elsewhere) {
+            return Some("an array within an array has a capacity that only the request says".into());
+        }
+        if slot.is_some_and(|slot| slot >= INNER_SLOTS) {
+            return Some(format!("more than {INNER_SLOTS} arrays with capacities of their own are within each other"));
         }
         levels = inner;
     }

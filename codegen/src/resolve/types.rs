@@ -1,6 +1,6 @@
 //! Second pass: members of structures, arms of unions, values of enumerations.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use midlc_parser::{
     ast::{self, AttrArg, Attribute, CaseLabel, Field, TypeKind as AstKind, TypeSpec},
@@ -47,6 +47,7 @@ impl<'a> Resolver<'a> {
                 elements.push(self.field_element(id, field, Some(declarator), &mut declared));
             }
         }
+        self.check_names(&elements, "members");
         self.name_elements(&mut elements);
         self.resolve_bounds(&mut elements, &declared);
         if let TypeKind::Struct(def) = &mut self.model.types[id.0].kind {
@@ -98,6 +99,22 @@ impl<'a> Resolver<'a> {
         let types = &self.overlay().types;
         let overlay = types.get(&self.model.ty(id).idl_name).or_else(|| tag.and_then(|tag| types.get(&tag.name)))?;
         overlay.field.get(field).cloned()
+    }
+
+    /// Reports names that two members or parameters have.
+    pub(super) fn check_names(&mut self, elements: &[Element], what: &str) {
+        let mut seen: HashMap<&str, Span> = HashMap::new();
+        for element in elements.iter().filter(|element| !element.idl_name.is_empty()) {
+            if let Some(&first) = seen.get(element.idl_name.as_str()) {
+                let message = format!("two {what} are named {}", element.idl_name);
+                self.diagnostics.push(
+                    Diagnostic::error("duplicate-name", message)
+                        .label(element.span, "again here")
+                        .secondary(first, "first here"),
+                );
+            }
+            seen.insert(&element.idl_name, element.span);
+        }
     }
 
     /// Gives elements their Rust names, unless an overlay has.

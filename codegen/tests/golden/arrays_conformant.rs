@@ -263,7 +263,9 @@ pub mod arrays_conformant {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::put::<T>),
             Some(handlers::embedded::<T>),
             Some(handlers::maybe::<T>),

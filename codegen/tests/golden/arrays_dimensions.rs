@@ -431,7 +431,9 @@ pub mod arrays_dimensions {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
             Some(handlers::plain::<T>),
             Some(handlers::octets::<T>),
             Some(handlers::varying::<T>),

@@ -231,7 +231,9 @@ pub mod arrays_first_is {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
             Some(handlers::fixed::<T>),
             Some(handlers::sized::<T>),
             Some(handlers::members::<T>),

@@ -85,7 +85,9 @@ pub mod arrays_length_in_request {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
             Some(handlers::read::<T>),
             Some(handlers::half::<T>),
             Some(handlers::fixed::<T>),

@@ -106,7 +106,11 @@ pub mod arrays_of_references {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::numbers::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [
+            Some(handlers::numbers::<T>),
+        ];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {

@@ -86,7 +86,7 @@ pub mod attributes_of_no_effect {
         ///
         /// ```text
         /// error_status_t Typo(
-        ///     [in, uniqe] long *p
+        ///     [in, somebodys_own] long *p
         /// );
         /// ```
         fn typo(
@@ -117,7 +117,9 @@ pub mod attributes_of_no_effect {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
             Some(handlers::put::<T>),
             Some(handlers::typo::<T>),
             Some(handlers::misplaced::<T>),
@@ -258,7 +260,7 @@ pub mod attributes_of_no_effect {
         ///
         /// ```text
         /// error_status_t Typo(
-        ///     [in, uniqe] long *p
+        ///     [in, somebodys_own] long *p
         /// );
         /// ```
         pub async fn typo(&self, p: i32) -> ndr::CallResult<(), ndr::Win32Error> {

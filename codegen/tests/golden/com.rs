@@ -276,6 +276,7 @@ pub mod i_thing {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
             None,
@@ -898,6 +899,7 @@ pub mod i_derived {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 10] = ndr::com::inherit(
             &super::i_thing::Service::<T>::HANDLERS,
@@ -1104,6 +1106,7 @@ pub mod i_empty {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 10] = ndr::com::inherit(
             &super::i_derived::Service::<T>::HANDLERS,
@@ -1237,7 +1240,9 @@ pub mod plain {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
             Some(handlers::r#use::<T>),
             Some(handlers::other::<T>),
             None,

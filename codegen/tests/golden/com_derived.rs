@@ -69,6 +69,7 @@ pub mod i_farther {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 11] = ndr::com::inherit(
             &super::super::com::i_derived::Service::<T>::HANDLERS,

@@ -118,6 +118,7 @@ pub mod i_properties {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
             None,

@@ -143,7 +143,9 @@ pub mod context_handle_groups {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::open_a::<T>),
             Some(handlers::open_b::<T>),
             Some(handlers::r#use::<T>),

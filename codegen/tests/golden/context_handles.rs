@@ -45,7 +45,7 @@ pub mod context_handles {
         null_handle: None,
         endpoints: &[],
     };
-    static OPERATIONS: [ndr::Operation; 8] = [
+    static OPERATIONS: [ndr::Operation; 9] = [
         ndr::Operation::new("Open"),
         ndr::Operation::new("Read"),
         ndr::Operation::new("Close"),
@@ -54,6 +54,7 @@ pub mod context_handles {
         ndr::Operation::new("Bare"),
         ndr::Operation::new("Two"),
         ndr::Operation::new("Pointed"),
+        ndr::Operation::new("Serial"),
     ];
 
     /// Results of `Replace`, opnum 3.
@@ -219,13 +220,30 @@ pub mod context_handles {
         ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
             ndr::not_implemented((call, file))
         }
+
+        /// `Serial`, opnum 8.
+        ///
+        /// ```text
+        /// error_status_t Serial(
+        ///     [in] HSERIAL_RPC file
+        /// );
+        /// ```
+        fn serial(
+            &self,
+            call: &ndr::Call,
+            file: &ndr::Handle<Self::HfileRpc>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, file))
+        }
     }
 
     /// An implementation of [`Server`] as a transport calls it.
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 8] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
             Some(handlers::open::<T>),
             Some(handlers::read::<T>),
             Some(handlers::close::<T>),
@@ -234,6 +252,7 @@ pub mod context_handles {
             Some(handlers::bare::<T>),
             Some(handlers::two::<T>),
             Some(handlers::pointed::<T>),
+            Some(handlers::serial::<T>),
         ];
 
         /// A service around an implementation.
@@ -449,6 +468,26 @@ pub mod context_handles {
                     let file = call
                         .handle::<T::HfileRpc>(request.file, &super::super::HFILE_RPC)?;
                     target.pointed(&call, &file).await
+                }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn serial<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::SerialRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::SerialResponse::default();
+                let outcome = async {
+                    let file = call
+                        .handle::<T::HfileRpc>(request.file, &super::super::HFILE_RPC)?;
+                    target.serial(&call, &file).await
                 }
                     .await;
                 let (status, _) = ndr::settle(outcome)?;
@@ -725,6 +764,34 @@ pub mod context_handles {
             let response: wire::PointedResponse = ndr::exchange(
                     &self.channel,
                     7,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Serial`, opnum 8.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Serial(
+        ///     [in] HSERIAL_RPC file
+        /// );
+        /// ```
+        pub async fn serial(
+            &self,
+            file: &ndr::ClientHandle<super::HfileRpc>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::SerialRequest {
+                file: file.on(self.channel.association())?,
+            };
+            let response: wire::SerialResponse = ndr::exchange(
+                    &self.channel,
+                    8,
                     &request,
                 )
                 .await?;
@@ -1068,6 +1135,44 @@ pub mod context_handles {
         }
 
         impl ndr::Message for PointedResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Serial`, opnum 8.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct SerialRequest {
+            /// `file`.
+            pub file: ndr::ContextHandle,
+        }
+
+        impl ndr::Message for SerialRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                ndr::ContextHandle::put(&self.file, e).at("file")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let file = ndr::ContextHandle::get(d).at("file")?;
+                Ok(Self { file })
+            }
+        }
+
+        /// Response of `Serial`, opnum 8.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct SerialResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for SerialResponse {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 u32::put(&self.return_value, e).at("return_value")?;
                 Ok(())

@@ -189,7 +189,9 @@ pub mod counts_capacity_in_request {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             Some(handlers::query::<T>),
             Some(handlers::r#enum::<T>),
             Some(handlers::structs::<T>),

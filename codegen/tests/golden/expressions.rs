@@ -134,16 +134,9 @@ impl ndr::Codec for Deref {
         d.align(Self::ALIGN);
         let n = ndr::Ref::<i32>::get(d).at("DEREF.n")?;
         let m = ndr::Full::<i32>::get(d).at("DEREF.m")?;
-        let a_size_slot = d.reserve_count();
         let a = ndr::Unique::<ndr::Conformant<ndr::Octets>>::get(d).at("DEREF.a")?;
-        let b_size_slot = d.reserve_count();
         let b = ndr::Unique::<ndr::Conformant<ndr::Octets>>::get(d).at("DEREF.b")?;
         d.trailing_gap(Self::ALIGN);
-        d.fill_count(a_size_slot, (n as i64) as u64);
-        d.fill_count(
-            b_size_slot,
-            (m.as_deref().copied().unwrap_or_default() as i64) as u64,
-        );
         Ok(Self { n, m, a, b })
     }
 
@@ -176,10 +169,20 @@ impl ndr::Codec for Deref {
         ndr::Full::<i32>::get_deferred(&mut value.m, d).at("DEREF.m")?;
         ndr::Unique::<ndr::Conformant<ndr::Octets>>::get_deferred(&mut value.a, d)
             .at("DEREF.a")?;
-        d.settle_size("n", value.a.is_some()).at("DEREF.a")?;
         ndr::Unique::<ndr::Conformant<ndr::Octets>>::get_deferred(&mut value.b, d)
             .at("DEREF.b")?;
-        d.settle_size("m", value.b.is_some()).at("DEREF.b")?;
+        d.check_size(
+                "n",
+                (value.n as i64) as u64,
+                value.a.as_ref().map(|value| value.len()).map(|found| found as u64),
+            )
+            .at("DEREF.a")?;
+        d.check_size(
+                "m",
+                (value.m.as_deref().copied().unwrap_or_default() as i64) as u64,
+                value.b.as_ref().map(|value| value.len()).map(|found| found as u64),
+            )
+            .at("DEREF.b")?;
         Ok(())
     }
 }
@@ -325,7 +328,9 @@ pub mod expressions {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::query::<T>),
             Some(handlers::arithmetic::<T>),
             Some(handlers::logic::<T>),

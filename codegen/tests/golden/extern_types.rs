@@ -48,3 +48,189 @@ impl ndr::Codec for Point {
         Ok(Self { x, y })
     }
 }
+
+pub mod extern_base {
+    //! Interface `extern_base`.
+    //!
+    //! Interface `extern_base`, UUID `00000000-0000-0000-0000-000000000063`, version 1.0.
+    use ::msrpc_ndr as ndr;
+
+    /// The interface: its identity and its operations.
+    pub static INTERFACE: ndr::Interface = ndr::Interface {
+        name: "extern_base",
+        uuid: ndr::Uuid::from_u128(0x00000000000000000000000000000063),
+        version: (1, 0),
+        operations: &OPERATIONS,
+        minimum_auth_level: ndr::AuthLevel::None,
+        level: ndr::Level::V5,
+        handles: ndr::HandleStrictness::Strict,
+        wrong_handle: None,
+        null_handle: None,
+        endpoints: &[],
+    };
+    static OPERATIONS: [ndr::Operation; 1] = [ndr::Operation::new("First")];
+
+    /// The server of `extern_base`: what an implementer writes.
+    ///
+    /// Methods are written as `async fn`. One that is left out answers with the fault
+    /// `nca_s_op_rng_error`.
+    pub trait Server: Send + Sync + 'static {
+        /// `First`, opnum 0.
+        ///
+        /// ```text
+        /// error_status_t First(
+        ///     [in] long n
+        /// );
+        /// ```
+        fn first(
+            &self,
+            call: &ndr::Call,
+            n: i32,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, n))
+        }
+    }
+
+    /// An implementation of [`Server`] as a transport calls it.
+    #[derive(Debug)]
+    pub struct Service<T>(::std::sync::Arc<T>);
+    impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::first::<T>)];
+
+        /// A service around an implementation.
+        pub fn new(implementation: T) -> Self {
+            Self(::std::sync::Arc::new(implementation))
+        }
+
+        /// A service around a shared implementation.
+        pub fn shared(implementation: ::std::sync::Arc<T>) -> Self {
+            Self(implementation)
+        }
+    }
+
+    impl<T> Clone for Service<T> {
+        fn clone(&self) -> Self {
+            Self(::std::sync::Arc::clone(&self.0))
+        }
+    }
+
+    impl<T: Server> ndr::Service for Service<T> {
+        fn interface(&self) -> &'static ndr::Interface {
+            &INTERFACE
+        }
+
+        fn call(
+            &self,
+            call: ndr::Call,
+            request: ndr::Body,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            ndr::dispatch(
+                const { &Self::HANDLERS },
+                ::std::sync::Arc::clone(&self.0),
+                call,
+                request,
+            )
+        }
+    }
+
+    mod handlers {
+        use super::{Server, ndr, wire};
+        use ndr::Status as _;
+        pub(super) fn first<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::FirstRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::FirstResponse::default();
+                let outcome = async { target.first(&call, request.n).await }.await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+    }
+
+    /// A client of `extern_base` over any channel to its server.
+    #[derive(Clone, Debug)]
+    pub struct Client<C> {
+        channel: C,
+    }
+
+    impl<C: ndr::Channel> Client<C> {
+        /// A client over a channel that is bound to the interface.
+        pub fn new(channel: C) -> Self {
+            Self { channel }
+        }
+
+        /// The channel.
+        pub fn channel(&self) -> &C {
+            &self.channel
+        }
+
+        /// `First`, opnum 0.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t First(
+        ///     [in] long n
+        /// );
+        /// ```
+        pub async fn first(&self, n: i32) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::FirstRequest { n };
+            let response: wire::FirstResponse = ndr::exchange(&self.channel, 0, &request)
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+    }
+
+    pub mod wire {
+        //! Requests and responses as they travel: every parameter, counts excepted that arrays decide.
+        use ::msrpc_ndr::{self as ndr, At as _, Codec as _};
+
+        /// Request of `First`, opnum 0.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct FirstRequest {
+            /// `n`.
+            pub n: i32,
+        }
+
+        impl ndr::Message for FirstRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.n, e).at("n")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let n = i32::get(d).at("n")?;
+                Ok(Self { n })
+            }
+        }
+
+        /// Response of `First`, opnum 0.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct FirstResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for FirstResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+    }
+}

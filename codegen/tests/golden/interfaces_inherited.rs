@@ -58,6 +58,7 @@ pub mod first {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
+        /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
         pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::f::<T>)];
 
@@ -246,7 +247,9 @@ pub mod second {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 2] = ndr::com::inherit(
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 2] = ndr::com::inherit(
             &super::first::Service::<T>::HANDLERS,
             [Some(handlers::g::<T>)],
         );

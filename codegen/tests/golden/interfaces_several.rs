@@ -123,7 +123,9 @@ pub mod first {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {
@@ -311,7 +313,9 @@ pub mod first_2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {
@@ -502,7 +506,9 @@ pub mod ndr_2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {
@@ -679,7 +685,9 @@ pub mod u32_2 {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::get::<T>)];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {

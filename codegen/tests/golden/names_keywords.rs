@@ -386,7 +386,9 @@ pub mod names_keywords {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             Some(handlers::r#fn::<T>),
             Some(handlers::self_::<T>),
             Some(handlers::self_2::<T>),

@@ -419,7 +419,9 @@ pub mod names_of_generated_code {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
             Some(handlers::locals::<T>),
             Some(handlers::results::<T>),
             Some(handlers::maxima::<T>),

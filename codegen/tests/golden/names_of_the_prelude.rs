@@ -618,7 +618,9 @@ pub mod names_of_the_prelude {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::result::<T>),
             Some(handlers::server::<T>),
             Some(handlers::client::<T>),

@@ -424,7 +424,9 @@ pub mod names_that_collide {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::get_value::<T>),
             Some(handlers::get_value_2::<T>),
             Some(handlers::get_value_3::<T>),

@@ -892,7 +892,9 @@ pub mod parameters {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 15] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 15] = [
             Some(handlers::retval::<T>),
             Some(handlers::late::<T>),
             Some(handlers::idem::<T>),

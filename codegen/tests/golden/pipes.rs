@@ -153,7 +153,9 @@ pub mod pipes {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [None, None, None, None];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [None, None, None, None];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {

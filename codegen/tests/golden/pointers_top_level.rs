@@ -118,7 +118,9 @@ pub mod pointers_top_level {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::plain::<T>),
             Some(handlers::attributed::<T>),
             Some(handlers::results::<T>),

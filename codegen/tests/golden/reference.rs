@@ -1176,7 +1176,9 @@ pub mod reference {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
             Some(handlers::scalars::<T>),
             Some(handlers::structures::<T>),
             Some(handlers::pointers::<T>),

@@ -1981,7 +1981,9 @@ pub mod shapes {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 17] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 17] = [
             Some(handlers::mix::<T>),
             Some(handlers::nest::<T>),
             Some(handlers::shorts::<T>),

@@ -227,7 +227,9 @@ pub mod size_is_levels {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 5] = [
             Some(handlers::inner::<T>),
             Some(handlers::outer::<T>),
             Some(handlers::both::<T>),

@@ -98,7 +98,9 @@ pub mod slots_reserved {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 7] = [
             Some(handlers::first::<T>),
             None,
             Some(handlers::third::<T>),

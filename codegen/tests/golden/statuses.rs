@@ -216,7 +216,9 @@ pub mod statuses {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 11] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 11] = [
             Some(handlers::win32::<T>),
             Some(handlers::com::<T>),
             Some(handlers::native::<T>),

@@ -100,7 +100,9 @@ pub mod statuses_comm {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 4] = [
             Some(handlers::call::<T>),
             Some(handlers::only::<T>),
             Some(handlers::attributed::<T>),

@@ -130,7 +130,9 @@ pub mod strings_arrays_of {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 3] = [
             Some(handlers::put::<T>),
             Some(handlers::get::<T>),
             Some(handlers::fixed::<T>),

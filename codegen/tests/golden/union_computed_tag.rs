@@ -186,7 +186,9 @@ pub mod union_computed_tag {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 2] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 2] = [
             Some(handlers::put::<T>),
             Some(handlers::get::<T>),
         ];

@@ -325,7 +325,9 @@ pub mod union_discriminant_in_request {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 6] = [
             Some(handlers::get::<T>),
             Some(handlers::get_maybe::<T>),
             Some(handlers::set::<T>),

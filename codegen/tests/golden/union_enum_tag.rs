@@ -315,7 +315,9 @@ pub mod union_enum_tag {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::put::<T>)];
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 1] = [Some(handlers::put::<T>)];
 
         /// A service around an implementation.
         pub fn new(implementation: T) -> Self {

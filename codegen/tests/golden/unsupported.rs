@@ -166,8 +166,8 @@ pub mod unsupported {
         ndr::Operation::reserved("SizedFixed"),
         ndr::Operation::new("FirstIs"),
         ndr::Operation::new("RefArray"),
-        ndr::Operation::reserved("Capacities"),
-        ndr::Operation::reserved("Member"),
+        ndr::Operation::new("Capacities"),
+        ndr::Operation::new("Member"),
         ndr::Operation::reserved("Mixed"),
         ndr::Operation::reserved("Int128"),
         ndr::Operation::new("Fine2"),
@@ -278,6 +278,43 @@ pub mod unsupported {
             ndr::not_implemented((call, refs))
         }
 
+        /// `Capacities`, opnum 12.
+        ///
+        /// ```text
+        /// error_status_t Capacities(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in] long k,
+        ///     [in, size_is(m, n), length_is(m, k)] long **x
+        /// );
+        /// ```
+        fn capacities(
+            &self,
+            call: &ndr::Call,
+            n: i32,
+            k: i32,
+            x: Vec<Option<Vec<i32>>>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, n, k, x))
+        }
+
+        /// `Member`, opnum 13.
+        ///
+        /// ```text
+        /// error_status_t Member(
+        ///     [in] struct COUNT *c,
+        ///     [in, size_is(c->n)] long *x
+        /// );
+        /// ```
+        fn member(
+            &self,
+            call: &ndr::Call,
+            c: super::Count,
+            x: Vec<i32>,
+        ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
+            ndr::not_implemented((call, c, x))
+        }
+
         /// `Fine2`, opnum 16.
         ///
         /// ```text
@@ -300,7 +337,9 @@ pub mod unsupported {
     #[derive(Debug)]
     pub struct Service<T>(::std::sync::Arc<T>);
     impl<T: Server> Service<T> {
-        const HANDLERS: [Option<ndr::Handler<T>>; 17] = [
+        /// Interfaces that inherit from this one have its operations in their tables.
+        #[doc(hidden)]
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 17] = [
             Some(handlers::fine::<T>),
             None,
             None,
@@ -313,8 +352,8 @@ pub mod unsupported {
             None,
             Some(handlers::first_is::<T>),
             Some(handlers::ref_array::<T>),
-            None,
-            None,
+            Some(handlers::capacities::<T>),
+            Some(handlers::member::<T>),
             None,
             None,
             Some(handlers::fine2::<T>),
@@ -465,6 +504,40 @@ pub mod unsupported {
                 let request: wire::RefArrayRequest = ndr::decode_request(&call, stub)?;
                 let mut response = wire::RefArrayResponse::default();
                 let outcome = async { target.ref_array(&call, request.refs).await }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn capacities<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::CapacitiesRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::CapacitiesResponse::default();
+                let outcome = async {
+                    target.capacities(&call, request.n, request.k, request.x).await
+                }
+                    .await;
+                let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn member<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let request: wire::MemberRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::MemberResponse::default();
+                let outcome = async { target.member(&call, request.c, request.x).await }
                     .await;
                 let (status, _) = ndr::settle(outcome)?;
                 response.return_value = status.to_wire();
@@ -658,6 +731,65 @@ pub mod unsupported {
             let response: wire::RefArrayResponse = ndr::exchange(
                     &self.channel,
                     11,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Capacities`, opnum 12.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Capacities(
+        ///     [in] long m,
+        ///     [in] long n,
+        ///     [in] long k,
+        ///     [in, size_is(m, n), length_is(m, k)] long **x
+        /// );
+        /// ```
+        pub async fn capacities(
+            &self,
+            n: i32,
+            k: i32,
+            x: Vec<Option<Vec<i32>>>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::CapacitiesRequest { n, k, x };
+            let response: wire::CapacitiesResponse = ndr::exchange(
+                    &self.channel,
+                    12,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `Member`, opnum 13.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t Member(
+        ///     [in] struct COUNT *c,
+        ///     [in, size_is(c->n)] long *x
+        /// );
+        /// ```
+        pub async fn member(
+            &self,
+            c: super::Count,
+            x: Vec<i32>,
+        ) -> ndr::CallResult<(), ndr::Win32Error> {
+            let request = wire::MemberRequest { c, x };
+            let response: wire::MemberResponse = ndr::exchange(
+                    &self.channel,
+                    13,
                     &request,
                 )
                 .await?;
@@ -987,6 +1119,125 @@ pub mod unsupported {
         }
 
         impl ndr::Message for RefArrayResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Capacities`, opnum 12.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CapacitiesRequest {
+            /// `n`.
+            pub n: i32,
+            /// `k`.
+            pub k: i32,
+            /// `x`.
+            pub x: Vec<Option<Vec<i32>>>,
+        }
+
+        impl ndr::Message for CapacitiesRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                let m: i32 = ndr::derive_count("m", &[self.x.len()])?;
+                i32::put(&m, e).at("m")?;
+                i32::put(&self.n, e).at("n")?;
+                i32::put(&self.k, e).at("k")?;
+                for row0 in self.x.iter() {
+                    if let Some(row1) = row0.as_ref() {
+                        e.expect_count("k", self.k as u64, row1.len()).at("x")?;
+                    }
+                }
+                e.set_capacity(m as u64);
+                e.set_inner_capacity(0, self.n as u64);
+                ndr::put_top::<
+                    ndr::ConformantVarying<
+                        ndr::Items<ndr::Unique<ndr::Capped<ndr::Items<i32>, 0>>>,
+                    >,
+                >(&self.x, e)
+                    .at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let m = i32::get(d).at("m")?;
+                let n = i32::get(d).at("n")?;
+                let k = i32::get(d).at("k")?;
+                let x = ndr::get_top::<
+                    ndr::ConformantVarying<
+                        ndr::Items<ndr::Unique<ndr::Capped<ndr::Items<i32>, 0>>>,
+                    >,
+                >(d)
+                    .at("x")?;
+                let x_max = d.max_count();
+                d.expect_count("m", m as u64, x_max).at("x")?;
+                d.expect_count("m", m as u64, x.len() as u64).at("x")?;
+                for row0 in x.iter() {
+                    if let Some(row1) = row0.as_ref() {
+                        d.expect_count("k", k as u64, row1.len() as u64).at("x")?;
+                    }
+                }
+                Ok(Self { n, k, x })
+            }
+        }
+
+        /// Response of `Capacities`, opnum 12.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CapacitiesResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for CapacitiesResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `Member`, opnum 13.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct MemberRequest {
+            /// `c`.
+            pub c: super::super::Count,
+            /// `x`.
+            pub x: Vec<i32>,
+        }
+
+        impl ndr::Message for MemberRequest {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                super::super::Count::put(&self.c, e).at("c")?;
+                e.expect_count("c", i64::from(self.c.n) as u64, self.x.len()).at("x")?;
+                ndr::Conformant::<ndr::Items<i32>>::put(&self.x, e).at("x")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let c = super::super::Count::get(d).at("c")?;
+                let x = ndr::Conformant::<ndr::Items<i32>>::get(d).at("x")?;
+                let x_max = d.max_count();
+                d.expect_count("c", i64::from(c.n) as u64, x_max).at("x")?;
+                Ok(Self { c, x })
+            }
+        }
+
+        /// Response of `Member`, opnum 13.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct MemberResponse {
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for MemberResponse {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 u32::put(&self.return_value, e).at("return_value")?;
                 Ok(())

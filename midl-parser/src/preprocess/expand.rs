@@ -163,7 +163,9 @@ impl Preprocessor<'_> {
         if definition.variadic && args.len() + 1 == count {
             args.push(Vec::new());
         }
-        if args.len() != count && is_header(self.cx.sources.path(definition.span.file)) {
+        if (args.len() != count || !args.iter().all(|arg| is_balanced(arg)))
+            && is_header(self.cx.sources.path(definition.span.file))
+        {
             // A header of C defines `min` and the like, and IDL files use the names for methods.
             self.give_back(name, args, close);
             return None;
@@ -333,4 +335,18 @@ impl Preprocessor<'_> {
         let text: Symbol = self.cx.interner.intern(text);
         Some(Token { kind, text, span: name.span, doc: None, space: true, line_start: false, painted: false })
     }
+}
+
+/// Whether square brackets in an argument match: attributes of a parameter are no argument.
+fn is_balanced(arg: &[Token]) -> bool {
+    let mut open = 0i32;
+    for token in arg {
+        match token.text {
+            sym::LBRACKET => open += 1,
+            sym::RBRACKET if open == 0 => return false,
+            sym::RBRACKET => open -= 1,
+            _ => {}
+        }
+    }
+    open == 0
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 
 use super::{Random, Reflect, Value};
 use crate::{
-    ArrayRef, Boxed, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Dimension, Dimensions, Enum16,
-    Extent, Fixed, FixedStr, Full, FullScalar, Grid, Guid, Int3264, Items, NString, Narrow, Octets, Ref, Row, Rows,
-    Sequence, Shifted, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
+    ArrayRef, Boxed, Capped, CappedStr, Characters, Codec, Conformant, ConformantVarying, ContextHandle, Dimension,
+    Dimensions, Enum16, Extent, Fixed, FixedStr, Full, FullScalar, Grid, Guid, Int3264, Items, NString, Narrow, Octets,
+    Ref, Row, Rows, Sequence, Shifted, Str, UInt3264, Unique, Units, Uuid, Varying, WString, Wide,
 };
 
 macro_rules! numbers {
@@ -286,6 +286,16 @@ impl<S: ReflectSequence> Reflect for ConformantVarying<S> {
     }
 }
 
+impl<S: ReflectSequence, const SLOT: usize> Reflect for Capped<S, SLOT> {
+    fn reflect(value: &S::Value) -> Value {
+        S::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> S::Value {
+        S::random(random)
+    }
+}
+
 impl<S: ReflectSequence, const N: usize> Reflect for Varying<S, N> {
     fn reflect(value: &S::Value) -> Value {
         S::reflect(value)
@@ -342,6 +352,16 @@ impl ReflectCharacters for Narrow {
 }
 
 impl<T: ReflectCharacters> Reflect for Str<T> {
+    fn reflect(value: &<Self as Codec>::Value) -> Value {
+        T::reflect(value)
+    }
+
+    fn random(random: &mut Random) -> <Self as Codec>::Value {
+        T::random(random)
+    }
+}
+
+impl<T: ReflectCharacters, const SLOT: usize> Reflect for CappedStr<T, SLOT> {
     fn reflect(value: &<Self as Codec>::Value) -> Value {
         T::reflect(value)
     }

@@ -1,7 +1,7 @@
 //! Suggestions for misspelt names.
 
 /// The candidate closest to `name`, if one is close enough to be meant.
-pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (name.len() / 3).min(3);
     candidates
         .into_iter()
