@@ -2,6 +2,7 @@
 
 mod bench;
 mod conformance;
+mod daemon;
 mod demo;
 mod fuzz;
 mod peers;
@@ -9,6 +10,7 @@ mod regenerate;
 mod shadow_copies;
 mod soak;
 mod test;
+mod tour;
 mod workspace;
 
 use std::process::ExitCode;

@@ -118,9 +118,8 @@ impl Cluster {
         })?;
         let mut seen = BTreeSet::new();
         let dependent = (kind, id.clone());
-        let wrong = |provider: &Name| {
-            !seen.insert(provider.clone()) || self.leads_to((kind, provider.clone()), &dependent)
-        };
+        let wrong =
+            |provider: &Name| !seen.insert(provider.clone()) || self.leads_to((kind, provider.clone()), &dependent);
         if depends.resources().any(wrong) { Err(Win32Error::ERROR_INVALID_PARAMETER) } else { Ok(depends) }
     }
 

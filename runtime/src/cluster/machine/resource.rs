@@ -313,7 +313,11 @@ impl Cluster {
         let providers: BTreeSet<Name> = before.resources().chain(depends.resources()).cloned().collect();
         for id in providers {
             let is_provider = |depends: &Expression<Name>| depends.resources().any(|other| *other == id);
-            let Some(provider) = self.objects.by_id(Kind::Resource, &id).filter(|_| is_provider(&before) != is_provider(depends)) else { continue };
+            let Some(provider) =
+                self.objects.by_id(Kind::Resource, &id).filter(|_| is_provider(&before) != is_provider(depends))
+            else {
+                continue;
+            };
             let provider = provider.clone();
             let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, &id).cloned().collect();
             self.tell(Kind::Resource, &provider, ClusterChange::empty(), 0x20, super::events::ids(&dependents));
