@@ -280,12 +280,18 @@ mod tests {
             Runner::default().run(&sh(&script).limit(Duration::from_millis(300)), &Cancel::never()).await.unwrap_err();
         assert!(matches!(error, ProcessError::Timeout { .. }), "{error}");
         assert!(started.elapsed() < Duration::from_secs(5));
-        let alive = std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
-            let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-            String::from_utf8_lossy(&line).contains(&pid.display().to_string())
-                && !std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default().contains(") Z ")
-        });
-        assert!(!alive, "somebody of the group lives on");
+        let is_alive = || {
+            std::fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+                let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+                String::from_utf8_lossy(&line).contains(&pid.display().to_string())
+                    && !std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default().contains(") Z ")
+            })
+        };
+        // Who is killed is gone soon, but not at once.
+        while is_alive() && started.elapsed() < Duration::from_secs(10) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(!is_alive(), "somebody of the group lives on");
     }
 
     #[tokio::test]
