@@ -153,7 +153,8 @@ fn arrived(cluster: &Cluster, id: &Name, goal: ResourceState) -> Option<machine:
         ResourceState::Failed => Some(Err(status::ERROR_RESOURCE_FAILED)),
         ResourceState::Offline => {
             let providers: Vec<_> = cluster.providers(id).iter().filter_map(|id| state_of(cluster, id)).collect();
-            let failed = providers.contains(&ResourceState::Failed) && !providers.iter().any(|state| state.is_pending());
+            let failed =
+                providers.contains(&ResourceState::Failed) && !providers.iter().any(|state| state.is_pending());
             failed.then_some(Err(status::ERROR_CLUSTER_RESOURCE_PROVIDER_FAILED))
         }
         _ => None,

@@ -37,7 +37,8 @@ const INVALID: Win32Error = Win32Error::ERROR_INVALID_PARAMETER;
 #[test]
 fn a_batch_is_carried_out_as_a_whole() {
     let it = Batches::new();
-    let batch = [command(CREATE, "Sub", b""), command(SET, "v", b"1"), command(CREATE, "", b""), command(DELETE, "old", b"")];
+    let batch =
+        [command(CREATE, "Sub", b""), command(SET, "v", b"1"), command(CREATE, "", b""), command(DELETE, "old", b"")];
     assert_eq!(ok(it.c.api_execute_batch(&it.key, registry::encode(&batch))), 0);
     let sub = ok(it.c.api_open_key(&it.key, "Sub", KEY_READ));
     assert_eq!(ok(it.c.api_query_value(&sub, "v", 1)).data, "1");

@@ -104,16 +104,13 @@ fn one_of_several_alternatives_stays_while_it_is_in_use() {
 /// Makes a chain of resources at once, each depending on the next: "r0" to "r100", and "r101" alone.
 fn chain(it: &Web) {
     let group = ok(it.c.api_get_group_id(&it.web)).unwrap().to_string_lossy();
-    let command = |kind, name: &str, value: Value| Command {
-        kind,
-        value_type: value.kind,
-        name: name.into(),
-        data: value.data,
-    };
+    let command =
+        |kind, name: &str, value: Value| Command { kind, value_type: value.kind, name: name.into(), data: value.data };
     let open = |path: &str| command(CommandKind::CLUSREG_CREATE_KEY, path, Value::binary(Bytes::new()));
     let set = |name, value| command(CommandKind::CLUSREG_SET_VALUE, name, value);
     let ids: Vec<String> = (0..=101).map(|number| format!("r{number}")).collect();
-    let mut batch = vec![open(&format!("Groups\\{group}")), set("Contains", Value::strings(ids.iter().map(String::as_str)))];
+    let mut batch =
+        vec![open(&format!("Groups\\{group}")), set("Contains", Value::strings(ids.iter().map(String::as_str)))];
     for (number, id) in ids.iter().enumerate() {
         batch.extend([open(&format!("Resources\\{id}")), set("Type", Value::string("Memory"))]);
         if number < 100 {

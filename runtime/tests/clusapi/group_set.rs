@@ -99,10 +99,7 @@ fn a_group_is_in_one_set() {
     let a = &it.groups[0];
     for set in [&it.front, &it.back] {
         assert_eq!(code(it.c.api_add_group_to_group_set(set, a)), Win32Error::ERROR_ALREADY_EXISTS);
-        assert_eq!(
-            code(it.c.api_add_group_to_group_set_ex(set, a, 0, 0, 0, 0)),
-            Win32Error::ERROR_ALREADY_EXISTS
-        );
+        assert_eq!(code(it.c.api_add_group_to_group_set_ex(set, a, 0, 0, 0, 0)), Win32Error::ERROR_ALREADY_EXISTS);
     }
     ok(it.c.api_move_group_to_group_set(&it.back, a));
     ok(it.c.api_remove_group_from_group_set(a));
@@ -182,7 +179,11 @@ fn expressions_of_groups_are_ands_whose_parentheses_are_ignored() {
     let (c, a) = (&it.c, &it.groups[0]);
     let b_id = ok(c.api_get_group_id(&it.groups[1])).unwrap();
     for text in ["[b]", "{[b] and [c]}", "[b] and ([c])", "([b]) and [c]", "{{[B]}}", &format!("[{b_id}]"), ""] {
-        assert_eq!(crate::world::verdict(c.api_set_group_dependency_expression(a, text)), crate::world::Verdict::SUCCESS, "{text}");
+        assert_eq!(
+            crate::world::verdict(c.api_set_group_dependency_expression(a, text)),
+            crate::world::Verdict::SUCCESS,
+            "{text}"
+        );
     }
     for text in ["[b] or [c]", "b", "[b", "([b]", "([b]}", "[b])", "[b] and", "[nothing]", "[a]", "[b] and [b]", "()"] {
         assert_eq!(code(c.api_set_group_dependency_expression(a, text)), INVALID, "{text}");

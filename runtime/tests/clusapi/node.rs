@@ -12,9 +12,7 @@ use std::{
 use msrpc_cluster::cluster::{
     machine::{CallId, Cluster, Command, HostAction, HostCall, Outcome, Output, Reply},
     node::{About, Node},
-    notify::{
-        BatchHub, BatchPortId, Hub, Indication, PortError, PortId, PortVersion, Ticket, Waiting,
-    },
+    notify::{BatchHub, BatchPortId, Hub, Indication, PortError, PortId, PortVersion, Ticket, Waiting},
     objects::Kind,
     registry::{Name, Registry},
     state::ServerState,
@@ -236,10 +234,14 @@ impl Node for TestNode {
         version: PortVersion,
         most: usize,
     ) -> impl Future<Output = Result<Vec<Indication>, PortError>> + Send {
-        let mut wait = Wait { node: self.clone(), ticket: None, forget: move |state, ticket| {
-            state.answers.remove(&ticket);
-            state.cluster.ports().forget(port, ticket);
-        } };
+        let mut wait = Wait {
+            node: self.clone(),
+            ticket: None,
+            forget: move |state, ticket| {
+                state.answers.remove(&ticket);
+                state.cluster.ports().forget(port, ticket);
+            },
+        };
         std::future::poll_fn(move |_| {
             let mut state = wait.node.state();
             if let Some(ticket) = wait.ticket {
@@ -280,10 +282,14 @@ impl Node for TestNode {
     }
 
     fn batch(&self, port: BatchPortId) -> impl Future<Output = Option<Bytes>> + Send {
-        let mut wait = Wait { node: self.clone(), ticket: None, forget: move |state, ticket| {
-            state.batches.remove(&ticket);
-            state.cluster.batch_ports().forget(port, ticket);
-        } };
+        let mut wait = Wait {
+            node: self.clone(),
+            ticket: None,
+            forget: move |state, ticket| {
+                state.batches.remove(&ticket);
+                state.cluster.batch_ports().forget(port, ticket);
+            },
+        };
         std::future::poll_fn(move |_| {
             let mut state = wait.node.state();
             if let Some(ticket) = wait.ticket {

@@ -55,7 +55,14 @@ impl V2 {
         filters.map(|filter| (filter.object_type, filter.filter_flags)).collect()
     }
 
-    fn add(&self, object: &ClientHandle<HgenericRpc>, object_type: u32, flags: i64, version: u32, one: i32) -> Win32Error {
+    fn add(
+        &self,
+        object: &ClientHandle<HgenericRpc>,
+        object_type: u32,
+        flags: i64,
+        version: u32,
+        one: i32,
+    ) -> Win32Error {
         let filter = NotifyFilterAndTypeRpc { object_type, filter_flags: flags };
         match crate::world::verdict(self.web.c.api_add_notify_v2(&self.port, object, filter, 1, version, one)) {
             crate::world::Verdict::Status(status) => status,
@@ -214,7 +221,8 @@ fn what_changes_of_a_resource_is_told_with_its_group_and_type() {
     let [owners] = it.told().try_into().unwrap();
     assert_eq!((owners.filter_and_type.filter_flags, owners.buffer.unwrap()), (0x40, utf16("1\0\0")));
     ok(c.api_online_resource(app));
-    let states: Vec<_> = it.told().into_iter().map(|it| (it.filter_and_type.filter_flags, it.buffer.unwrap())).collect();
+    let states: Vec<_> =
+        it.told().into_iter().map(|it| (it.filter_and_type.filter_flags, it.buffer.unwrap())).collect();
     let state = |state: u32| (0x4, Bytes::copy_from_slice(&state.to_le_bytes()));
     assert_eq!(states, [state(0x81), state(2)]);
     let other = ok(c.api_create_group("other"));
@@ -231,7 +239,8 @@ fn what_changes_of_a_resource_is_told_with_its_group_and_type() {
 
 #[test]
 fn properties_set_by_a_control_code_are_told_with_what_was_set() {
-    let types = [(CLUSTER, 0x180), (GROUP, 6), (RESOURCE, 3), (RESOURCE_TYPE, 6), (INTERFACE, 6), (NETWORK, 6), (NODE, 0xc)];
+    let types =
+        [(CLUSTER, 0x180), (GROUP, 6), (RESOURCE, 3), (RESOURCE_TYPE, 6), (INTERFACE, 6), (NETWORK, 6), (NODE, 0xc)];
     let it = V2::of(&[&types[..], &[(GROUP_SET, 6)]].concat());
     let c = &it.web.c;
     let common = encode(&[Property { name: "Description".into(), values: vec![PropertyValue::string("new")] }]);
@@ -254,7 +263,11 @@ fn properties_set_by_a_control_code_are_told_with_what_was_set() {
         ok(c.api_cluster_control(&cluster, 0x0700_0000 | function, some(), 0));
     }
     ok(c.api_group_set_control(&set, 0x0840_005e, Some(count.clone()), 0));
-    let told: Vec<_> = it.told().into_iter().map(|it| (it.filter_and_type.object_type, it.filter_and_type.filter_flags, it.buffer)).collect();
+    let told: Vec<_> = it
+        .told()
+        .into_iter()
+        .map(|it| (it.filter_and_type.object_type, it.filter_and_type.filter_flags, it.buffer))
+        .collect();
     let (list, own) = (Some(common), Some(own));
     let expected = [
         (RESOURCE, 1, list.clone()),
@@ -289,7 +302,7 @@ fn a_group_sets_groups_and_dependencies_are_told() {
     ok(c.api_remove_group_from_group_set(&it.web.web));
     ok(c.api_delete_group_set(&front));
     let flags: Vec<_> = it.flags().into_iter().map(|(_, flag)| flag).collect();
-    assert_eq!(flags, [0x10, 0x10, 0x40, 0x40, 0x20, 0x1]);
+    assert_eq!(flags, [0x10, 0x10, 0x40, 0x80, 0x40, 0x80, 0x20, 0x1]);
 }
 
 #[test]
@@ -323,7 +336,10 @@ fn a_resource_type_is_watched_by_its_name() {
     ok(c.api_add_notify_resource_type_v2(&it.port, 1, 1, "new", 2));
     ok(c.api_delete_resource_type("New"));
     let [told] = it.told().try_into().unwrap();
-    assert_eq!((told.filter_and_type.object_type, string(told.name), string(told.object_id)), (RESOURCE_TYPE, "New".into(), "".into()));
+    assert_eq!(
+        (told.filter_and_type.object_type, string(told.name), string(told.object_id)),
+        (RESOURCE_TYPE, "New".into(), "".into())
+    );
 }
 
 #[test]
@@ -352,4 +368,21 @@ fn a_new_name_of_the_cluster_is_told() {
     ok(c.api_set_cluster_name("NEW"));
     let [told] = it.told().try_into().unwrap();
     assert_eq!((string(told.name), told.buffer), ("NEW".into(), None));
+}
+
+#[test]
+fn the_nodes_that_a_group_leaves_and_comes_to_are_told() {
+    const GAINED: i64 = 0x20;
+    const LOST: i64 = 0x40;
+    let it = V2::of(&[(NODE, GAINED | LOST)]);
+    let c = &it.web.c;
+    ok(c.api_move_group(&it.web.web));
+    let id = ok(c.api_get_group_id(&it.web.web)).unwrap().to_string_lossy();
+    let told: Vec<_> = it
+        .told()
+        .into_iter()
+        .map(|it| (it.filter_and_type.filter_flags, string(it.name), it.buffer.unwrap()))
+        .collect();
+    let group = utf16(&(id + "\0"));
+    assert_eq!(told, [(LOST, "node1".into(), group.clone()), (GAINED, "node2".into(), group)]);
 }

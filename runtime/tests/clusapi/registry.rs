@@ -220,7 +220,7 @@ fn the_handle_of_a_deleted_key_is_stale() {
         ("ApiEnumValue", code(c.api_enum_value(&key, 0, 1))),
         ("ApiQueryInfoKey", code(c.api_query_info_key(&key))),
         ("ApiGetKeySecurity", code(c.api_get_key_security(&key, 4, security(None)))),
-        ("ApiSetKeySecurity", code(c.api_set_key_security(&key, 4, security(Some(descriptor("D:"))))),),
+        ("ApiSetKeySecurity", code(c.api_set_key_security(&key, 4, security(Some(descriptor("D:")))))),
         ("ApiAddNotifyKey", code(c.api_add_notify_key(&port, &key, 0, 0x40, 0))),
         ("ApiCreateBatchPort", code(c.api_create_batch_port(&key))),
     ];
@@ -278,7 +278,8 @@ fn the_security_descriptor_of_a_key_is_read_and_changed_in_parts() {
 fn what_is_no_self_relative_security_descriptor_is_refused() {
     let it = Root::new();
     let key = it.create("New");
-    for octets in [None, Some(Bytes::new()), Some(Bytes::from_static(&[1; 19])), Some(Bytes::from_static(&[0xff; 64]))] {
+    for octets in [None, Some(Bytes::new()), Some(Bytes::from_static(&[1; 19])), Some(Bytes::from_static(&[0xff; 64]))]
+    {
         let refused = code(it.c.api_set_key_security(&key, 4, security(octets)));
         assert_eq!(refused, Win32Error::ERROR_INVALID_PARAMETER);
     }

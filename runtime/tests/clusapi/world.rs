@@ -21,7 +21,7 @@ use msrpc_ndr::{
     Win32Error,
 };
 use msrpc_protocols::clusapi3::{
-    HclusterRpc, HgroupRpc, HgroupsetRpc, HkeyRpc, HnetinterfaceRpc, HnetworkRpc, HnodeRpc, HnotifyRpc, HresRpc,
+    HgroupRpc, HgroupsetRpc, HkeyRpc, HnotifyRpc, HresRpc,
     clusapi::{Client, Service},
 };
 use uuid::Uuid;
@@ -29,13 +29,9 @@ use uuid::Uuid;
 use crate::node::{Host, TestNode};
 
 pub(crate) type Clusapi = Client<MemoryChannel>;
-pub(crate) type Cluster = ClientHandle<HclusterRpc>;
-pub(crate) type NodeHandle = ClientHandle<HnodeRpc>;
 pub(crate) type Group = ClientHandle<HgroupRpc>;
 pub(crate) type GroupSet = ClientHandle<HgroupsetRpc>;
 pub(crate) type Resource = ClientHandle<HresRpc>;
-pub(crate) type Network = ClientHandle<HnetworkRpc>;
-pub(crate) type Interface = ClientHandle<HnetinterfaceRpc>;
 pub(crate) type Key = ClientHandle<HkeyRpc>;
 pub(crate) type Port = ClientHandle<HnotifyRpc>;
 

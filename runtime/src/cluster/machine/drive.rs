@@ -243,9 +243,9 @@ impl Cluster {
         }
         let Some(volatile) = self.volatile.groups.get_mut(&group.id) else { return false };
         if let Some(node) = volatile.moving_to.take() {
-            volatile.owner = node;
+            let from = std::mem::replace(&mut volatile.owner, node.clone());
             volatile.sequence = volatile.sequence.wrapping_add(1);
-            self.tell_of_group_owner(group);
+            self.tell_of_group_owner(group, &from, &node);
             return true;
         }
         volatile.deleting && self.remove_group(group).is_ok()

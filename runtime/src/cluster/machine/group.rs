@@ -131,11 +131,13 @@ impl Cluster {
         let classes = |group: &Object| layout::ids(&self.registry, group.key, ANTI_AFFINITY);
         let owner = |group: &Object| self.volatile.groups.get(&group.id).map(|group| &group.owner);
         let mine = classes(group);
-        self.objects.all(Kind::Group).filter(|other| other.id != group.id && owner(other) == owner(group)).any(|other| {
-            let mut members = self.relations.members(other.key).iter();
-            members.any(|id| self.state(id) == Some(ResourceState::Online))
-                && classes(other).iter().any(|class| mine.contains(class))
-        })
+        self.objects.all(Kind::Group).filter(|other| other.id != group.id && owner(other) == owner(group)).any(
+            |other| {
+                let mut members = self.relations.members(other.key).iter();
+                members.any(|id| self.state(id) == Some(ResourceState::Online))
+                    && classes(other).iter().any(|class| mine.contains(class))
+            },
+        )
     }
 
     pub(super) fn offline_group(&mut self, id: &Name) -> Outcome {
@@ -214,7 +216,8 @@ impl Cluster {
 
     fn set_group_persistent(&mut self, group: &Object, online: bool) -> Outcome<()> {
         let members = self.relations.members(group.key).to_vec();
-        let all: Vec<Object> = members.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id).cloned()).collect();
+        let all: Vec<Object> =
+            members.iter().filter_map(|id| self.objects.by_id(Kind::Resource, id).cloned()).collect();
         self.edit(|edit| edit.set(group.key, PERSISTENT_STATE, Value::dword(online.into())))?;
         self.command_all(&all, online, Manner::default())?;
         members.iter().for_each(|id| self.try_again(id));

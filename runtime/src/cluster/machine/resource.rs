@@ -310,12 +310,10 @@ impl Cluster {
         })?;
         let buffer = Value::string(&named.to_string()).data;
         self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x10, buffer);
-        let providers: BTreeSet<Name> = before.resources().chain(depends.resources()).cloned().collect();
-        for id in providers {
-            let is_provider = |depends: &Expression<Name>| depends.resources().any(|other| *other == id);
-            let Some(provider) = self.objects.by_id(Kind::Resource, &id).filter(|_| is_provider(&before) != is_provider(depends)) else { continue };
-            let provider = provider.clone();
-            let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, &id).cloned().collect();
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (before.resources().collect(), depends.resources().collect());
+        for id in old.symmetric_difference(&new) {
+            let Some(provider) = self.objects.by_id(Kind::Resource, id).cloned() else { continue };
+            let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, id).cloned().collect();
             self.tell(Kind::Resource, &provider, ClusterChange::empty(), 0x20, super::events::ids(&dependents));
         }
         Ok(())
