@@ -60,7 +60,11 @@ impl Cluster {
             let Some(state) = self.state(id) else { continue };
             let wanted = known.get(id).copied().flatten().unwrap_or(false);
             if state == ResourceState::Online && !wanted && !self.is_needed(id) {
-                self.ask(id, HostAction::Offline, ResourceState::OfflinePending);
+                let resource = self.volatile.resources.get_mut(id);
+                match resource.is_some_and(|resource| std::mem::take(&mut resource.terminate)) {
+                    true => self.ask(id, HostAction::Terminate, ResourceState::Offline),
+                    false => self.ask(id, HostAction::Offline, ResourceState::OfflinePending),
+                }
                 asked = true;
             } else if state.is_down() && wanted && self.may_start(group, id) {
                 self.ask(id, HostAction::Online, ResourceState::OnlinePending);

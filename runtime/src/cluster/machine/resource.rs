@@ -152,9 +152,6 @@ impl Cluster {
         if state == ResourceState::Failed {
             return Err(ERROR_RESOURCE_FAILED);
         }
-        if manner.terminate && state == ResourceState::Online {
-            self.ask(id, HostAction::Terminate, ResourceState::Offline);
-        }
         self.drive();
         if self.state(id) == Some(ResourceState::Offline) { Ok(Reply::Done) } else { Ok(Reply::Pending) }
     }
@@ -176,6 +173,7 @@ impl Cluster {
         for object in resources {
             if let Some(resource) = self.volatile.resources.get_mut(&object.id) {
                 resource.commanded = manner.transient.then_some(online);
+                resource.terminate = manner.terminate;
             }
             self.touch_resource(&object.id);
         }
