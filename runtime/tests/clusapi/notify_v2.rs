@@ -190,7 +190,7 @@ fn a_groups_state_owner_and_preferred_owners_are_told() {
     let c = &it.web.c;
     ok(c.api_set_group_node_list(&it.web.web, Some("2\0\0".into())));
     let [preferred] = it.told().try_into().unwrap();
-    assert_eq!((preferred.filter_and_type.filter_flags, preferred.buffer.unwrap()), (0x20, utf16("2\01\0\0")));
+    assert_eq!((preferred.filter_and_type.filter_flags, preferred.buffer.unwrap()), (0x20, utf16("2\x001\0\0")));
     ok(c.api_move_group(&it.web.web));
     let [owner] = it.told().try_into().unwrap();
     assert_eq!((owner.filter_and_type.filter_flags, owner.buffer.unwrap()), (0x10, utf16("2\0")));
