@@ -70,11 +70,17 @@ pub(crate) fn formed() -> Registry {
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) node: TestNode,
+    encoding: Encoding,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { node: TestNode::new() }
+        Self::of(Encoding::NDR)
+    }
+
+    /// One whose clients marshal so.
+    pub(crate) fn of(encoding: Encoding) -> Self {
+        Self { node: TestNode::new(), encoding }
     }
 
     /// A client of an account. `admin`, `reader` and `operator` have "All", "Read", and "Read with
@@ -94,7 +100,7 @@ impl World {
         };
         let service = Service::new(ClusApi::new(self.node.clone(), accounts));
         let association = Association::new(caller, Arc::default(), CallLimits::default());
-        Client::new(MemoryChannel::shared(Arc::new(service), Encoding::NDR, association))
+        Client::new(MemoryChannel::shared(Arc::new(service), self.encoding, association))
     }
 
     pub(crate) fn admin(&self) -> Clusapi {
