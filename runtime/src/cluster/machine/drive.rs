@@ -160,6 +160,14 @@ impl Cluster {
         self.set_state(id, state);
     }
 
+    /// A resource's instance is gone, and nobody is asked about it any more.
+    pub(super) fn forget_instance(&mut self, id: &Name) {
+        if let Some(call) = self.volatile.resources.get_mut(id).and_then(|resource| resource.call.take()) {
+            self.calls.remove(&call);
+        }
+        self.set_state(id, ResourceState::Offline);
+    }
+
     /// A host has answered. Answers to what nobody waits for any more change nothing.
     pub(super) fn host_done(&mut self, call: CallId, result: Result<(), u32>) {
         let Some(id) = self.calls.get(&call).cloned() else { return };
