@@ -150,10 +150,12 @@ struct Count {
 impl Count {
     fn of(table: &Table) -> Self {
         let rules = || table.section.iter().flat_map(|section| &section.rules);
+        let codes = || table.section.iter().flat_map(|section| &section.codes);
         Self {
-            codes: table.section.iter().map(|section| section.codes.len()).sum(),
+            codes: codes().count(),
             rules: rules().count(),
-            reasons: rules().filter(|rule| rule.reason.is_some()).count(),
+            reasons: rules().filter(|rule| rule.reason.is_some()).count()
+                + codes().filter(|code| code.reason.is_some()).count(),
             open: rules().filter(|rule| rule.open).count(),
         }
     }

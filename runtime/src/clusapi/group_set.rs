@@ -34,6 +34,7 @@ pub(super) async fn add_group<N: Node>(
 }
 
 /// As [`add_group`]. There are no fault and update domains to put a group into.
+#[allow(clippy::too_many_arguments, reason = "the protocol's method has them")]
 pub(super) async fn add_group_ex<N: Node>(
     api: &ClusApi<N>,
     call: &Call,

@@ -282,6 +282,7 @@ fn flags(flags: i64, version: u32) -> Result<u64, Win32Error> {
     }
 }
 
+#[allow(clippy::too_many_arguments, reason = "the protocol's method has them")]
 pub(super) async fn add_v2<N: Node>(
     api: &ClusApi<N>,
     _call: &Call,

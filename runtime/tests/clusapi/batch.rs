@@ -155,3 +155,25 @@ fn closing_a_batch_port_ends_the_wait_at_it() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn the_example_of_a_batch_and_what_is_told_of_it() {
+    let it = Batches::new();
+    let port = ok(it.c.api_create_batch_port(&it.key));
+    let (hello, universe) = (&b"hello world"[..], &b"hello universe"[..]);
+    let name = "NotifyTest";
+    let batch = [
+        command(DELETE, name, b""),
+        command(SET, name, hello),
+        command(SET, name, universe),
+        command(DELETE, name, b""),
+    ];
+    ok(it.c.api_execute_batch(&it.key, registry::encode(&batch)));
+    let told = registry::decode(&ok(it.c.api_get_batch_notification(&port)).unwrap()).unwrap();
+    let told: Vec<_> = told.iter().map(|command| (command.kind, &command.data[..])).collect();
+    let gone = CommandKind::CLUSREG_VALUE_DELETED;
+    assert_eq!(
+        told,
+        [(DELETE, &b""[..]), (SET, hello), (gone, hello), (SET, universe), (gone, universe), (DELETE, b"")]
+    );
+}

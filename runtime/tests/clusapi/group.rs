@@ -319,7 +319,7 @@ fn a_move_can_be_cancelled_while_it_is_under_way() {
 fn a_list_of_preferred_nodes_is_ended_by_a_null() {
     let it = Web::new();
     let invalid = Win32Error::ERROR_INVALID_PARAMETER;
-    assert_eq!(code(it.c.api_set_group_node_list(&it.web, Some("1\02".into()))), invalid);
+    assert_eq!(code(it.c.api_set_group_node_list(&it.web, Some("1\x002".into()))), invalid);
     let list = |it: &Web| -> Vec<String> {
         let list = ok(it.c.api_create_group_resource_enum(&it.web, 2)).unwrap().entry;
         list.into_iter().map(|entry| entry.name.unwrap().to_string_lossy()).collect()

@@ -20,4 +20,5 @@ mod registry;
 mod resource;
 mod resource_type;
 mod server_state;
+mod success;
 mod world;

@@ -147,6 +147,28 @@ fn an_evicted_node_is_in_no_list_and_its_handle_is_stale() {
 }
 
 #[test]
+fn the_groups_of_an_evicted_node_go_to_another() {
+    let it = Web::online();
+    let two = ok(it.c.api_open_node("node2"));
+    ok(it.c.api_move_group_to_node(&it.web, &two));
+    assert_eq!(it.group_state(), 1, "it is for the other node to bring it online there");
+    ok(it.c.api_evict_node(&two));
+    assert_eq!(ok(it.c.api_get_group_state(&it.web)).node_name.unwrap(), "node1");
+    assert_eq!(it.group_state(), 0);
+    // The last node has no other to give its groups to.
+    ok(it.c.api_evict_node(&ok(it.c.api_open_node("node1"))));
+    ok(it.c.api_get_group_state(&it.web));
+}
+
+#[test]
+fn what_runs_on_a_node_that_evicts_itself_is_ended() {
+    let it = Web::online();
+    ok(it.c.api_evict_node(&ok(it.c.api_open_node("node1"))));
+    assert_eq!(ok(it.c.api_get_group_state(&it.web)).node_name.unwrap(), "node2");
+    assert_eq!((it.state(&it.app), it.state(&it.data)), (3, 3));
+}
+
+#[test]
 fn a_node_that_is_down_can_be_evicted() {
     let world = World::new();
     let c = world.admin();

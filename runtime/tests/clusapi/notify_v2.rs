@@ -190,7 +190,7 @@ fn a_groups_state_owner_and_preferred_owners_are_told() {
     let c = &it.web.c;
     ok(c.api_set_group_node_list(&it.web.web, Some("2\0\0".into())));
     let [preferred] = it.told().try_into().unwrap();
-    assert_eq!((preferred.filter_and_type.filter_flags, preferred.buffer.unwrap()), (0x20, utf16("2\01\0\0")));
+    assert_eq!((preferred.filter_and_type.filter_flags, preferred.buffer.unwrap()), (0x20, utf16("2\x001\0\0")));
     ok(c.api_move_group(&it.web.web));
     let [owner] = it.told().try_into().unwrap();
     assert_eq!((owner.filter_and_type.filter_flags, owner.buffer.unwrap()), (0x10, utf16("2\0")));
@@ -302,7 +302,7 @@ fn a_group_sets_groups_and_dependencies_are_told() {
     ok(c.api_remove_group_from_group_set(&it.web.web));
     ok(c.api_delete_group_set(&front));
     let flags: Vec<_> = it.flags().into_iter().map(|(_, flag)| flag).collect();
-    assert_eq!(flags, [0x10, 0x10, 0x40, 0x40, 0x20, 0x1]);
+    assert_eq!(flags, [0x10, 0x10, 0x40, 0x80, 0x40, 0x80, 0x20, 0x1]);
 }
 
 #[test]
@@ -368,4 +368,21 @@ fn a_new_name_of_the_cluster_is_told() {
     ok(c.api_set_cluster_name("NEW"));
     let [told] = it.told().try_into().unwrap();
     assert_eq!((string(told.name), told.buffer), ("NEW".into(), None));
+}
+
+#[test]
+fn the_nodes_that_a_group_leaves_and_comes_to_are_told() {
+    const GAINED: i64 = 0x20;
+    const LOST: i64 = 0x40;
+    let it = V2::of(&[(NODE, GAINED | LOST)]);
+    let c = &it.web.c;
+    ok(c.api_move_group(&it.web.web));
+    let id = ok(c.api_get_group_id(&it.web.web)).unwrap().to_string_lossy();
+    let told: Vec<_> = it
+        .told()
+        .into_iter()
+        .map(|it| (it.filter_and_type.filter_flags, string(it.name), it.buffer.unwrap()))
+        .collect();
+    let group = utf16(&(id + "\0"));
+    assert_eq!(told, [(LOST, "node1".into(), group.clone()), (GAINED, "node2".into(), group)]);
 }

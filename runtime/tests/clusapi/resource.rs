@@ -306,6 +306,17 @@ fn a_resource_is_taken_offline_by_force() {
 }
 
 #[test]
+fn what_depends_on_a_resource_goes_offline_before_it_even_by_force() {
+    let it = Web::online();
+    it.host("app", Host::Hangs);
+    it.host("data", Host::Hangs);
+    assert_eq!(ok(it.c.api_offline_resource_ex(&it.data, 2, Bytes::new())), PENDING);
+    assert_eq!((it.state(&it.app), it.state(&it.data)), (OFFLINE_PENDING, ONLINE));
+    it.world.node.answer("app", Ok(()));
+    assert_eq!((it.state(&it.app), it.state(&it.data)), (OFFLINE, OFFLINE));
+}
+
+#[test]
 fn possible_owners_are_added_and_removed() {
     let it = Web::new();
     let (one, two) = (ok(it.c.api_open_node("node1")), ok(it.c.api_open_node("node2")));

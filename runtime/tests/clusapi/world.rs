@@ -21,7 +21,7 @@ use msrpc_ndr::{
     Win32Error,
 };
 use msrpc_protocols::clusapi3::{
-    HclusterRpc, HgroupRpc, HgroupsetRpc, HkeyRpc, HnetinterfaceRpc, HnetworkRpc, HnodeRpc, HnotifyRpc, HresRpc,
+    HgroupRpc, HgroupsetRpc, HkeyRpc, HnotifyRpc, HresRpc,
     clusapi::{Client, Service},
 };
 use uuid::Uuid;
@@ -29,13 +29,9 @@ use uuid::Uuid;
 use crate::node::{Host, TestNode};
 
 pub(crate) type Clusapi = Client<MemoryChannel>;
-pub(crate) type Cluster = ClientHandle<HclusterRpc>;
-pub(crate) type NodeHandle = ClientHandle<HnodeRpc>;
 pub(crate) type Group = ClientHandle<HgroupRpc>;
 pub(crate) type GroupSet = ClientHandle<HgroupsetRpc>;
 pub(crate) type Resource = ClientHandle<HresRpc>;
-pub(crate) type Network = ClientHandle<HnetworkRpc>;
-pub(crate) type Interface = ClientHandle<HnetinterfaceRpc>;
 pub(crate) type Key = ClientHandle<HkeyRpc>;
 pub(crate) type Port = ClientHandle<HnotifyRpc>;
 
@@ -74,11 +70,17 @@ pub(crate) fn formed() -> Registry {
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) node: TestNode,
+    encoding: Encoding,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
-        Self { node: TestNode::new() }
+        Self::of(Encoding::NDR)
+    }
+
+    /// One whose clients marshal so.
+    pub(crate) fn of(encoding: Encoding) -> Self {
+        Self { node: TestNode::new(), encoding }
     }
 
     /// A client of an account. `admin`, `reader` and `operator` have "All", "Read", and "Read with
@@ -98,7 +100,7 @@ impl World {
         };
         let service = Service::new(ClusApi::new(self.node.clone(), accounts));
         let association = Association::new(caller, Arc::default(), CallLimits::default());
-        Client::new(MemoryChannel::shared(Arc::new(service), Encoding::NDR, association))
+        Client::new(MemoryChannel::shared(Arc::new(service), self.encoding, association))
     }
 
     pub(crate) fn admin(&self) -> Clusapi {

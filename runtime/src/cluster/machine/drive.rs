@@ -63,7 +63,11 @@ impl Cluster {
             let Some(state) = self.state(id) else { continue };
             let wanted = known.get(id).copied().flatten().unwrap_or(false);
             if state == ResourceState::Online && !wanted && !self.is_needed(id) {
-                self.ask(id, HostAction::Offline, ResourceState::OfflinePending);
+                let resource = self.volatile.resources.get_mut(id);
+                match resource.is_some_and(|resource| std::mem::take(&mut resource.terminate)) {
+                    true => self.ask(id, HostAction::Terminate, ResourceState::Offline),
+                    false => self.ask(id, HostAction::Offline, ResourceState::OfflinePending),
+                }
                 asked = true;
             } else if state.is_down() && wanted && self.may_start(group, id) {
                 self.ask(id, HostAction::Online, ResourceState::OnlinePending);
@@ -180,6 +184,15 @@ impl Cluster {
         }
     }
 
+    /// A resource's instance is gone, and nobody is asked about it any more.
+    pub(super) fn forget_instance(&mut self, id: &Name) {
+        self.stop_waiting(id);
+        if let Some(call) = self.volatile.resources.get_mut(id).and_then(|resource| resource.call.take()) {
+            self.calls.remove(&call);
+        }
+        self.set_state(id, ResourceState::Offline);
+    }
+
     /// A host has answered. Answers to what nobody waits for any more change nothing.
     pub(super) fn host_done(&mut self, call: CallId, result: Result<(), u32>) {
         let Some(id) = self.calls.get(&call).cloned() else { return };
@@ -269,9 +282,9 @@ impl Cluster {
         }
         let Some(volatile) = self.volatile.groups.get_mut(&group.id) else { return false };
         if let Some(node) = volatile.moving_to.take() {
-            volatile.owner = node;
+            let from = std::mem::replace(&mut volatile.owner, node.clone());
             volatile.sequence = volatile.sequence.wrapping_add(1);
-            self.tell_of_group_owner(group);
+            self.tell_of_group_owner(group, &from, &node);
             return true;
         }
         volatile.deleting && self.remove_group(group).is_ok()

@@ -132,10 +132,13 @@ impl Cluster {
         self.tell(Kind::Group, group, ClusterChange::GROUP_STATE, 0x8, number(state));
     }
 
-    /// Tells of a group's owner.
-    pub(super) fn tell_of_group_owner(&mut self, group: &Object) {
-        let owner = self.volatile.groups.get(&group.id).map(|group| text(&group.owner)).unwrap_or_default();
-        self.tell(Kind::Group, group, ClusterChange::GROUP_STATE, 0x10, owner);
+    /// Tells of a group's owner: of the group, and of the nodes that it left and came to.
+    pub(super) fn tell_of_group_owner(&mut self, group: &Object, from: &Name, to: &Name) {
+        self.tell(Kind::Group, group, ClusterChange::GROUP_STATE, 0x10, text(to));
+        for (node, flag) in [(from, 0x40), (to, 0x20)] {
+            let Some(node) = self.objects.by_id(Kind::Node, node).cloned() else { continue };
+            self.tell(Kind::Node, &node, ClusterChange::empty(), flag, text(&group.id));
+        }
     }
 
     /// Tells of a node's state.

@@ -134,12 +134,20 @@ impl Cluster {
     }
 
     fn put_dependencies(&mut self, kind: Kind, object: &Object, depends: &Expression<Name>) -> Outcome<()> {
+        let before = self.relations.depends(object.key).cloned().unwrap_or_default();
         let text = depends.to_string();
         self.edit(|edit| edit.set(object.key, DEPENDENCY_EXPRESSION, Value::string(&text)))?;
-        match kind {
-            Kind::GroupSet => self.tell(kind, object, ClusterChange::empty(), 0x40, Bytes::new()),
+        if kind != Kind::GroupSet {
             // Version 2 has no flag for the dependencies of groups.
-            _ => self.tell(kind, object, ClusterChange::GROUP_PROPERTY, 0, Bytes::new()),
+            self.tell(kind, object, ClusterChange::GROUP_PROPERTY, 0, Bytes::new());
+            return Ok(());
+        }
+        self.tell(kind, object, ClusterChange::empty(), 0x40, Bytes::new());
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (before.resources().collect(), depends.resources().collect());
+        for provider in old.symmetric_difference(&new) {
+            if let Some(provider) = self.objects.by_id(kind, provider).cloned() {
+                self.tell(kind, &provider, ClusterChange::empty(), 0x80, Bytes::new());
+            }
         }
         Ok(())
     }

@@ -211,8 +211,7 @@ impl Cluster {
         match self.server_state {
             ServerState::ReadWrite => Ok(()),
             ServerState::ReadOnly if !changes => Ok(()),
-            ServerState::ReadOnly => Err(Win32Error::ERROR_SHARING_PAUSED),
-            ServerState::None => Err(status::ERROR_CLUSTER_NODE_NOT_READY),
+            ServerState::ReadOnly | ServerState::None => Err(Win32Error::ERROR_SHARING_PAUSED),
             ServerState::ShuttingDown => Err(status::ERROR_CLUSTER_NODE_SHUTTING_DOWN),
         }
     }

@@ -2,7 +2,7 @@
 
 use msrpc_ndr::Bytes;
 
-use super::{Cluster, Outcome, Reply};
+use super::{Cluster, HostAction, Outcome, Reply};
 use crate::cluster::{
     notify::ClusterChange,
     objects::{
@@ -10,7 +10,7 @@ use crate::cluster::{
         layout::{self, PERSISTENT_STATE, POSSIBLE_OWNERS, PREFERRED_OWNERS},
     },
     registry::{Name, Value},
-    state::NodeState,
+    state::{NodeState, ResourceState},
     status::{
         ERROR_CLUSTER_NODE_DOWN, ERROR_CLUSTER_NODE_EVACUATION_IN_PROGRESS, ERROR_CLUSTER_NODE_NOT_PAUSED,
         ERROR_HOST_NODE_NOT_AVAILABLE, ERROR_INVALID_TARGET_HANDLE, ERROR_NETWORK_NOT_AVAILABLE,
@@ -93,12 +93,40 @@ impl Cluster {
             interfaces.iter().try_for_each(|interface| edit.delete_tree(interface.key))?;
             edit.delete_tree(node.key)
         })?;
+        self.abandon(id);
         for interface in interfaces {
             self.tell(Kind::Interface, &interface, ClusterChange::NETINTERFACE_DELETED, 0x1, Bytes::new());
         }
         let down = Bytes::copy_from_slice(&(NodeState::Down as u32).to_le_bytes());
         self.tell(Kind::Node, &node, ClusterChange::NODE_DELETED, 0x2, down);
         Ok(())
+    }
+
+    /// Gives the groups of a node that is no more to others, where one is active.
+    fn abandon(&mut self, node: &Name) {
+        let owned = self.volatile.groups.iter().filter(|(_, group)| group.owner == *node);
+        let owned: Vec<Name> = owned.map(|(id, _)| id.clone()).collect();
+        for id in owned {
+            let Some(group) = self.objects.by_id(Kind::Group, &id).cloned() else { continue };
+            let Some(to) = self.best_node(&group, node) else { continue };
+            for member in self.relations.members(group.key).to_vec() {
+                if self.state(&member).is_some_and(ResourceState::is_down) {
+                    continue;
+                }
+                // What ran elsewhere has gone with its node; what runs here is ended.
+                if *node == self.local {
+                    self.ask(&member, HostAction::Terminate, ResourceState::Offline);
+                } else {
+                    self.forget_instance(&member);
+                }
+            }
+            if let Some(volatile) = self.volatile.groups.get_mut(&id) {
+                (volatile.owner, volatile.moving_to) = (to.clone(), None);
+                volatile.sequence = volatile.sequence.wrapping_add(1);
+            }
+            self.tell_of_group_owner(&group, node, &to);
+            self.dirty.insert(id);
+        }
     }
 
     /// Others say that a node is active or not.

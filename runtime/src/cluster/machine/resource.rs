@@ -152,9 +152,6 @@ impl Cluster {
         if state == ResourceState::Failed {
             return Err(ERROR_RESOURCE_FAILED);
         }
-        if manner.terminate && state == ResourceState::Online {
-            self.ask(id, HostAction::Terminate, ResourceState::Offline);
-        }
         self.drive();
         if self.state(id) == Some(ResourceState::Offline) { Ok(Reply::Done) } else { Ok(Reply::Pending) }
     }
@@ -176,6 +173,7 @@ impl Cluster {
         for object in resources {
             if let Some(resource) = self.volatile.resources.get_mut(&object.id) {
                 resource.commanded = manner.transient.then_some(online);
+                resource.terminate = manner.terminate;
             }
             self.touch_resource(&object.id);
         }
@@ -310,16 +308,10 @@ impl Cluster {
         })?;
         let buffer = Value::string(&named.to_string()).data;
         self.tell(Kind::Resource, resource, ClusterChange::RESOURCE_PROPERTY, 0x10, buffer);
-        let providers: BTreeSet<Name> = before.resources().chain(depends.resources()).cloned().collect();
-        for id in providers {
-            let is_provider = |depends: &Expression<Name>| depends.resources().any(|other| *other == id);
-            let Some(provider) =
-                self.objects.by_id(Kind::Resource, &id).filter(|_| is_provider(&before) != is_provider(depends))
-            else {
-                continue;
-            };
-            let provider = provider.clone();
-            let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, &id).cloned().collect();
+        let (old, new): (BTreeSet<_>, BTreeSet<_>) = (before.resources().collect(), depends.resources().collect());
+        for id in old.symmetric_difference(&new) {
+            let Some(provider) = self.objects.by_id(Kind::Resource, id).cloned() else { continue };
+            let dependents: Vec<Name> = self.relations.dependents(Kind::Resource, id).cloned().collect();
             self.tell(Kind::Resource, &provider, ClusterChange::empty(), 0x20, super::events::ids(&dependents));
         }
         Ok(())

@@ -31,6 +31,8 @@ pub struct Resource {
     pub restarting: bool,
     /// What it was commanded to be in the meantime, in the place of its persistent state.
     pub commanded: Option<bool>,
+    /// Its instance is ended without being asked when it next goes offline.
+    pub terminate: bool,
     /// It may not change its state.
     pub locked: bool,
     /// The code of its last failure.
@@ -48,6 +50,7 @@ impl Default for Resource {
             given_up: None,
             restarting: false,
             commanded: None,
+            terminate: false,
             locked: false,
             error: 0,
         }
