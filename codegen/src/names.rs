@@ -57,8 +57,8 @@ const PRELUDE: [&str; 37] = [
     "TryInto",
     "Vec",
 ];
-/// Names of an interface's module that are always there.
-const INTERFACE_TYPES: [&str; 3] = ["Client", "Server", "Service"];
+/// Names of an interface's module that are always there, parameters of its generic types included.
+const INTERFACE_TYPES: [&str; 5] = ["C", "Client", "Server", "Service", "T"];
 /// Names that a module at the top of a file's module may not have: the runtime's, and those of
 /// primitive types, which it would hide.
 pub(crate) const RESERVED_MODULES: [&str; 18] = [

@@ -1,6 +1,6 @@
 //! First pass: every name that a file declares, so that declarations may come after their use.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, hash_map::Entry};
 
 use midlc_parser::{
     ast::{Attribute, Expr, ExprKind, File, Ident, Interface, Item, TypeKind as AstKind, TypeSpec},
@@ -408,12 +408,12 @@ impl<'a> Resolver<'a> {
 
     /// A `const` or an enumerator. The first one of a name counts.
     fn declare_const(&mut self, name: &'a Ident, entry: ConstEntry<'a>) {
-        let key = (self.file, name.name.as_str());
-        if self.const_spans.contains_key(&key) {
-            self.repeated_consts.push((self.file, &name.name, entry, name.span));
-        } else {
-            self.const_spans.insert(key, name.span);
-            self.consts.insert(self.file, &name.name, entry);
+        match self.const_spans.entry((self.file, name.name.as_str())) {
+            Entry::Occupied(_) => self.repeated_consts.push((self.file, &name.name, entry, name.span)),
+            Entry::Vacant(place) => {
+                place.insert(name.span);
+                self.consts.insert(self.file, &name.name, entry);
+            }
         }
     }
 

@@ -529,8 +529,8 @@ pub mod names_keywords {
             stub: ndr::Bytes,
         ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
             Box::pin(async move {
-                let _request: wire::TRequest = ndr::decode_request(&call, stub)?;
-                let mut response = wire::TResponse::default();
+                let _request: wire::TTypeRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::TTypeResponse::default();
                 let outcome = async { target.m(&call).await }.await;
                 let (status, _) = ndr::settle(outcome)?;
                 response.return_value = status.to_wire();
@@ -689,8 +689,8 @@ pub mod names_keywords {
         /// error_status_t __();
         /// ```
         pub async fn m(&self) -> ndr::CallResult<(), ndr::Win32Error> {
-            let request = wire::TRequest {};
-            let response: wire::TResponse = ndr::exchange(&self.channel, 5, &request)
+            let request = wire::TTypeRequest {};
+            let response: wire::TTypeResponse = ndr::exchange(&self.channel, 5, &request)
                 .await?;
             let status = ndr::Win32Error(response.return_value);
             ndr::conclude(status, ndr::Status::is_success(status), ())
@@ -898,9 +898,9 @@ pub mod names_keywords {
 
         /// Request of `__`, opnum 5.
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct TRequest {}
+        pub struct TTypeRequest {}
 
-        impl ndr::Message for TRequest {
+        impl ndr::Message for TTypeRequest {
             fn encode(&self, _e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 Ok(())
             }
@@ -912,12 +912,12 @@ pub mod names_keywords {
 
         /// Response of `__`, opnum 5.
         #[derive(Clone, Debug, Default, PartialEq)]
-        pub struct TResponse {
+        pub struct TTypeResponse {
             /// `return_value`.
             pub return_value: u32,
         }
 
-        impl ndr::Message for TResponse {
+        impl ndr::Message for TTypeResponse {
             fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
                 u32::put(&self.return_value, e).at("return_value")?;
                 Ok(())

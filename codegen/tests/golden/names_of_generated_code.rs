@@ -177,7 +177,7 @@ pub mod names_of_generated_code {
         null_handle: None,
         endpoints: &[],
     };
-    static OPERATIONS: [ndr::Operation; 9] = [
+    static OPERATIONS: [ndr::Operation; 11] = [
         ndr::Operation::new("Locals"),
         ndr::Operation::new("Results"),
         ndr::Operation::new("Maxima"),
@@ -187,6 +187,8 @@ pub mod names_of_generated_code {
         ndr::Operation::new("Clone"),
         ndr::Operation::new("AsRef"),
         ndr::Operation::new("drop"),
+        ndr::Operation::new("C"),
+        ndr::Operation::new("T"),
     ];
 
     /// Results of `Results`, opnum 1.
@@ -213,6 +215,24 @@ pub mod names_of_generated_code {
         pub reply: ndr::Bytes,
         /// `reply_max`.
         pub reply_max: i32,
+    }
+
+    /// Results of `C`, opnum 9.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct CType {
+        /// `a`.
+        pub a: i32,
+        /// `b`.
+        pub b: i32,
+    }
+
+    /// Results of `T`, opnum 10.
+    #[derive(Clone, Debug, Default, PartialEq)]
+    pub struct TType {
+        /// `a`.
+        pub a: i32,
+        /// `b`.
+        pub b: i32,
     }
 
     /// The server of `names_of_generated_code`: what an implementer writes.
@@ -413,6 +433,36 @@ pub mod names_of_generated_code {
         ) -> impl Future<Output = ndr::Outcome<(), ndr::Win32Error>> + Send {
             ndr::not_implemented((call,))
         }
+
+        /// `C`, opnum 9.
+        ///
+        /// ```text
+        /// error_status_t C(
+        ///     [out] long *a,
+        ///     [out] long *b
+        /// );
+        /// ```
+        fn c(
+            &self,
+            call: &ndr::Call,
+        ) -> impl Future<Output = ndr::Outcome<CType, ndr::Win32Error>> + Send {
+            ndr::not_implemented((call,))
+        }
+
+        /// `T`, opnum 10.
+        ///
+        /// ```text
+        /// error_status_t T(
+        ///     [out] long *a,
+        ///     [out] long *b
+        /// );
+        /// ```
+        fn t(
+            &self,
+            call: &ndr::Call,
+        ) -> impl Future<Output = ndr::Outcome<TType, ndr::Win32Error>> + Send {
+            ndr::not_implemented((call,))
+        }
     }
 
     /// An implementation of [`Server`] as a transport calls it.
@@ -421,7 +471,7 @@ pub mod names_of_generated_code {
     impl<T: Server> Service<T> {
         /// Interfaces that inherit from this one have its operations in their tables.
         #[doc(hidden)]
-        pub const HANDLERS: [Option<ndr::Handler<T>>; 9] = [
+        pub const HANDLERS: [Option<ndr::Handler<T>>; 11] = [
             Some(handlers::locals::<T>),
             Some(handlers::results::<T>),
             Some(handlers::maxima::<T>),
@@ -431,6 +481,8 @@ pub mod names_of_generated_code {
             Some(handlers::clone::<T>),
             Some(handlers::as_ref::<T>),
             Some(handlers::drop::<T>),
+            Some(handlers::c::<T>),
+            Some(handlers::t::<T>),
         ];
 
         /// A service around an implementation.
@@ -654,6 +706,44 @@ pub mod names_of_generated_code {
                 let mut response = wire::DropTypeResponse::default();
                 let outcome = async { T::drop(&target, &call).await }.await;
                 let (status, _) = ndr::settle(outcome)?;
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn c<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let _request: wire::CTypeRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::CTypeResponse::default();
+                let outcome = async { target.c(&call).await }.await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.a = out.a;
+                    response.b = out.b;
+                }
+                response.return_value = status.to_wire();
+                ndr::encode_response(&call, &response)
+            })
+        }
+
+        pub(super) fn t<T: Server>(
+            target: ::std::sync::Arc<T>,
+            call: ndr::Call,
+            stub: ndr::Bytes,
+        ) -> ndr::BoxFuture<'static, Result<ndr::Body, ndr::Fault>> {
+            Box::pin(async move {
+                let _request: wire::TTypeRequest = ndr::decode_request(&call, stub)?;
+                let mut response = wire::TTypeResponse::default();
+                let outcome = async { target.t(&call).await }.await;
+                let (status, out) = ndr::settle(outcome)?;
+                if let Some(out) = out {
+                    response.a = out.a;
+                    response.b = out.b;
+                }
                 response.return_value = status.to_wire();
                 ndr::encode_response(&call, &response)
             })
@@ -968,6 +1058,64 @@ pub mod names_of_generated_code {
                 .await?;
             let status = ndr::Win32Error(response.return_value);
             ndr::conclude(status, ndr::Status::is_success(status), ())
+        }
+
+        /// `C`, opnum 9.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t C(
+        ///     [out] long *a,
+        ///     [out] long *b
+        /// );
+        /// ```
+        pub async fn c(&self) -> ndr::CallResult<CType, ndr::Win32Error> {
+            let request = wire::CTypeRequest {};
+            let response: wire::CTypeResponse = ndr::exchange(&self.channel, 9, &request)
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(
+                status,
+                ndr::Status::is_success(status),
+                CType {
+                    a: response.a,
+                    b: response.b,
+                },
+            )
+        }
+
+        /// `T`, opnum 10.
+        ///
+        /// # Errors
+        ///
+        /// Fails with the status of the operation, with a fault, or with the connection.
+        ///
+        /// ```text
+        /// error_status_t T(
+        ///     [out] long *a,
+        ///     [out] long *b
+        /// );
+        /// ```
+        pub async fn t(&self) -> ndr::CallResult<TType, ndr::Win32Error> {
+            let request = wire::TTypeRequest {};
+            let response: wire::TTypeResponse = ndr::exchange(
+                    &self.channel,
+                    10,
+                    &request,
+                )
+                .await?;
+            let status = ndr::Win32Error(response.return_value);
+            ndr::conclude(
+                status,
+                ndr::Status::is_success(status),
+                TType {
+                    a: response.a,
+                    b: response.b,
+                },
+            )
         }
     }
 
@@ -1442,6 +1590,88 @@ pub mod names_of_generated_code {
             fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
                 let return_value = u32::get(d).at("return_value")?;
                 Ok(Self { return_value })
+            }
+        }
+
+        /// Request of `C`, opnum 9.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CTypeRequest {}
+
+        impl ndr::Message for CTypeRequest {
+            fn encode(&self, _e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                Ok(())
+            }
+
+            fn decode(_d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                Ok(Self {})
+            }
+        }
+
+        /// Response of `C`, opnum 9.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct CTypeResponse {
+            /// `a`.
+            pub a: i32,
+            /// `b`.
+            pub b: i32,
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for CTypeResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.a, e).at("a")?;
+                i32::put(&self.b, e).at("b")?;
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let a = i32::get(d).at("a")?;
+                let b = i32::get(d).at("b")?;
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { a, b, return_value })
+            }
+        }
+
+        /// Request of `T`, opnum 10.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct TTypeRequest {}
+
+        impl ndr::Message for TTypeRequest {
+            fn encode(&self, _e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                Ok(())
+            }
+
+            fn decode(_d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                Ok(Self {})
+            }
+        }
+
+        /// Response of `T`, opnum 10.
+        #[derive(Clone, Debug, Default, PartialEq)]
+        pub struct TTypeResponse {
+            /// `a`.
+            pub a: i32,
+            /// `b`.
+            pub b: i32,
+            /// `return_value`.
+            pub return_value: u32,
+        }
+
+        impl ndr::Message for TTypeResponse {
+            fn encode(&self, e: &mut ndr::Encoder) -> Result<(), ndr::EncodeError> {
+                i32::put(&self.a, e).at("a")?;
+                i32::put(&self.b, e).at("b")?;
+                u32::put(&self.return_value, e).at("return_value")?;
+                Ok(())
+            }
+
+            fn decode(d: &mut ndr::Decoder) -> Result<Self, ndr::DecodeError> {
+                let a = i32::get(d).at("a")?;
+                let b = i32::get(d).at("b")?;
+                let return_value = u32::get(d).at("return_value")?;
+                Ok(Self { a, b, return_value })
             }
         }
     }
