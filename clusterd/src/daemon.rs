@@ -134,6 +134,9 @@ impl Daemon {
 
     /// Takes no more calls, lets those in progress end, and stops.
     pub async fn stop(self) {
+        if let Some(node) = &self.node {
+            node.dismiss();
+        }
         self.server.shutdown(GRACE).await;
         end(self.agent, self.node).await;
     }

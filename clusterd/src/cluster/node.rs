@@ -152,6 +152,14 @@ impl ClusterNode {
         Ok(node)
     }
 
+    /// Answers all who wait at notification ports that the node ends, so that they ask another.
+    pub fn dismiss(&self) {
+        let mut state = self.shared.lock();
+        let tickets = state.waiting.keys().copied().collect();
+        self.shared.end_waits(&mut state, tickets, PortError::ShuttingDown);
+        state.waiting_batches.clear();
+    }
+
     /// Takes no more requests, and ends all resources at once. What they were commanded to be stays.
     pub async fn stop(&self) {
         {

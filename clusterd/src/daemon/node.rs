@@ -65,6 +65,11 @@ impl Node {
         Ok(Self { node, service })
     }
 
+    /// Answers calls that would wait for ever.
+    pub(super) fn dismiss(&self) {
+        self.node.dismiss();
+    }
+
     /// Takes no more requests, and ends what runs.
     pub(super) async fn stop(self) {
         self.node.stop().await;
