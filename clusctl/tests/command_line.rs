@@ -60,15 +60,24 @@ fn the_completions_are_a_script_that_bash_takes() {
         assert!(done.code == 0 && done.output.contains(mark), "{shell}: {done:?}");
     }
     let script = desk.run(&["completions", "bash"]).output;
+    // Too long for an argument.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), script).unwrap();
+    let words = "COMP_WORDS=(clusctl $1 $2); COMP_CWORD=2; _clusctl clusctl $2 $1; echo ${COMPREPLY[@]}";
     let bash = Command::new("bash")
-        .args(["--norc", "-c", &format!("{script}\nCOMP_WORDS=(clusctl snapshot cr); COMP_CWORD=2; _clusctl clusctl cr snapshot; echo ${{COMPREPLY[@]}}")])
+        .args([
+            "--norc",
+            "-c",
+            &format!("source $0; complete() {{ {words}; }}; complete snapshot cr; complete group cr"),
+        ])
+        .arg(file.path())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let done = finish(bash);
-    assert_eq!(done.output.trim(), "create", "{done:?}");
+    assert_eq!(done.output.trim(), "create\ncreate", "{done:?}");
 }
 
 #[test]

@@ -269,7 +269,7 @@ fn unhex(text: &str) -> Result<Vec<u8>, String> {
         .filter(|it| !matches!(it, ' ' | ',' | ':'))
         .map(|digit| digit.to_digit(16).ok_or_else(|| format!("{digit:?} is no hexadecimal digit")))
         .collect::<Result<_, _>>()?;
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return Err("octets have two hexadecimal digits each".to_owned());
     }
     let octets = digits.as_chunks::<2>().0.iter().map(|&[high, low]| u8::try_from(high * 16 + low).unwrap_or(0));

@@ -132,6 +132,7 @@ fn hint(cause: &Cause) -> &'static str {
             "\nOthers depend on it ('clusctl resource show NAME' lists them): 'clusctl resource dependency remove'."
         }
         status::ERROR_HOST_NODE_NOT_AVAILABLE => "\nNo other node can take it: 'clusctl node list' shows which are up.",
+        status::ERROR_CLUSTER_NODE_DOWN => "\nThis needs a node that is up: 'clusctl node list' shows which are.",
         Win32Error::ERROR_SHARING_PAUSED => {
             "\nThe node is paused or starting: 'clusctl node list' shows, 'clusctl node resume NODE' resumes it."
         }

@@ -37,7 +37,7 @@ fn clusctl_and_rpcclient_see_the_same_cluster() {
     assert!(ask("clusapi_online_resource 'Web Server'").contains("WERR_OK"));
     assert_eq!(state(), "online");
     mapped(&desk, &["node", "pause", "node1"]);
-    assert!(ask("clusapi_pause_node node1").contains("WERR_CLUSTER_NODE_PAUSED"));
+    assert!(ask("clusapi_online_resource 'Batch Name'").contains("WERR_SHARING_PAUSED"));
     assert!(ask("clusapi_resume_node node1").contains("WERR_OK"));
     assert_eq!(mapped(&desk, &["node", "list"])[0]["state"], "up");
     mapped(&desk, &["resource", "rename", "Web Server", "Ω"]);

@@ -67,10 +67,11 @@ impl Server {
         self.runtime.block_on(demo.stop());
     }
 
-    /// Ends the node and starts it again at the same address, with the same store.
-    pub fn restart(&mut self) {
+    /// Ends the node and starts another at the same address: the cluster as it was in the beginning.
+    pub fn replace(&mut self) {
         let address = self.address();
         self.end();
+        self.folder = tempfile::tempdir().unwrap();
         self.begin(address, 0);
     }
 }

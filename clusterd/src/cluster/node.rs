@@ -160,11 +160,13 @@ impl ClusterNode {
         node
     }
 
-    /// Takes no more requests and ends all waits. Resources begin to go offline.
+    /// Takes no more requests, and answers all who wait for notifications that the node ends, so that
+    /// they ask another. Resources begin to go offline.
     pub fn refuse(&self) {
         drop(self.shared.command(Command::SetServerState(ServerState::ShuttingDown)));
         let mut state = self.shared.lock();
-        state.waiting.clear();
+        let tickets = state.waiting.keys().copied().collect();
+        self.shared.end_waits(&mut state, tickets, PortError::ShuttingDown);
         state.waiting_batches.clear();
     }
 

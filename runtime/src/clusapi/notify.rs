@@ -18,6 +18,7 @@ use crate::cluster::{
     notify::{ClusterChange, Event, Filter, Indication, ObjectType, PortError, PortVersion, Scope, Subject},
     objects::Kind,
     registry::KeyId,
+    status,
 };
 
 type Answer<T = ()> = Outcome<T, Win32Error>;
@@ -31,6 +32,7 @@ impl From<PortError> for Win32Error {
         match error {
             PortError::Closed => Self::ERROR_NO_MORE_ITEMS,
             PortError::Unblocked => Self::ERROR_INVALID_FUNCTION,
+            PortError::ShuttingDown => status::ERROR_CLUSTER_NODE_SHUTTING_DOWN,
             PortError::Version => Self::ERROR_INVALID_HANDLE,
             PortError::Filter => Self::ERROR_INVALID_PARAMETER,
             PortError::TooMany => Self::ERROR_NOT_ENOUGH_MEMORY,

@@ -52,7 +52,7 @@ pub(crate) enum RegistryCommand {
         #[arg(requires = "data")]
         value: Option<String>,
         /// Its data: a text, a number (0x… in hexadecimal), hexadecimal digits; several of a multi-sz.
-        #[arg(allow_hyphen_values = true)]
+        #[arg(allow_negative_numbers = true)]
         data: Vec<String>,
         /// What the data is
         #[arg(long = "type", value_enum, value_name = "TYPE", default_value_t = DataType::Sz)]

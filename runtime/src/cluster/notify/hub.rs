@@ -79,6 +79,9 @@ pub enum PortError {
     /// ApiUnblockGetNotifyCall ended the wait.
     #[error("the wait was ended")]
     Unblocked,
+    /// The node ends: another is to be asked.
+    #[error("the node is shutting down")]
+    ShuttingDown,
     /// The port is of the other version.
     #[error("the notification port is of the other version")]
     Version,
