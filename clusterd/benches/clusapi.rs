@@ -58,13 +58,10 @@ fn median(mut figures: Vec<f64>) -> f64 {
 }
 
 /// Calls per second of all clients together.
-async fn rate<F: Future<Output = ()> + Send>(
+async fn rate<F: Future<Output = ()> + Send + 'static>(
     clients: &[Arc<Conn>],
     call: impl Fn(Arc<Conn>) -> F + Clone + Send + 'static,
-) -> f64
-where
-    F: 'static,
-{
+) -> f64 {
     let begun = Instant::now();
     let tasks: Vec<_> = clients
         .iter()
@@ -148,14 +145,12 @@ async fn states(pairs: Vec<(Arc<Conn>, msrpc_ndr::ClientHandle<msrpc_protocols::
 
 async fn writes(demo: &Demo) {
     let folder = tempfile::tempdir().unwrap();
-    let mut rates = Vec::new();
     let (mut ones, mut manys, mut limits) = (Vec::new(), Vec::new(), Vec::new());
     let clients = connect(demo, MANY).await;
     for _ in 0..ROUNDS {
         limits.push(redb_commits(&folder.path().join("limit.redb")));
         ones.push(values(&clients[..1]).await);
         manys.push(values(&clients).await);
-        rates.push(());
     }
     let (one, many, limit) = (median(ones), median(manys), median(limits));
     row(

@@ -73,7 +73,7 @@ fn kind(cause: &Cause) -> Kind {
         Cause::LoginRefused(_) => Kind::AccessDenied,
         Cause::Fault(fault) if *fault == Fault::ACCESS_DENIED => Kind::AccessDenied,
         Cause::Fault(fault) if *fault == Fault::OP_RANGE => Kind::NotSupported,
-        Cause::Connection(error) if error.to_string().contains("has not been answered within") => Kind::TimedOut,
+        Cause::Connection(error) if error.is_timeout() => Kind::TimedOut,
         Cause::Connection(_) => Kind::Unreachable,
         _ => Kind::Failed,
     }

@@ -97,6 +97,8 @@ codes! {
     ERROR_DEPENDENCY_NOT_ALLOWED = 5069;
     /// The node cannot host the group now.
     ERROR_NODE_CANT_HOST_RESOURCE = 5071;
+    /// The node is not active yet.
+    ERROR_CLUSTER_NODE_NOT_READY = 5072;
     /// The node is shutting down.
     ERROR_CLUSTER_NODE_SHUTTING_DOWN = 5073;
     /// There is no resource type of this name.
