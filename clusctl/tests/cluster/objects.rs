@@ -20,9 +20,12 @@ fn the_cluster_tells_its_name_versions_and_quorum() {
     assert_eq!(desk.json(&["quorum", "show"])["resource"], "");
     assert!(desk.run(&["quorum", "show"]).output.contains("majority of nodes"));
 
-    // Its name resource is online, so the name counts when that next comes online.
+    // Not while its name resource is online.
+    let refused = desk.run(&["cluster", "rename", "PAYROLL"]);
+    assert!(refused.code == 1 && refused.errors.contains("ERROR_RESOURCE_ONLINE"), "{refused:?}");
+    assert_eq!(desk.run(&["resource", "offline", "Cluster Name"]).code, 0);
     let renamed = desk.json(&["cluster", "rename", "PAYROLL"]);
-    assert_eq!(renamed, json!({ "name": "PAYROLL", "counts_when_next_online": true }));
+    assert_eq!(renamed, json!({ "name": "PAYROLL", "counts_when_next_online": false }));
     assert_eq!(desk.json(&["cluster", "show"])["name"], "PAYROLL");
     let done = desk.run(&["cluster", "set", "SameSubnetDelay=2000", &format!("Description={UNICODE}")]);
     assert_eq!(done.code, 0, "{done:?}");

@@ -96,13 +96,13 @@ fn one_sees_what_another_does_until_it_is_interrupted() {
     assert_eq!(desk.run(&["group", "create", "Größe 🦀"]).code, 0);
     let added = watching.next_of("cluster", "group-added");
     assert_eq!(text(&added["name"]), "Größe 🦀");
-    let created = desk.json(&["resource", "create", "Clerk", "--group", "Größe 🦀", "--type", "Generic Application"]);
+    let created = desk.json(&["resource", "create", "Clerk", "--group", "Größe 🦀", "--type", "Generic Service"]);
     let added = watching.next_of("group", "resource-added");
     assert_eq!((text(&added["name"]), &added["id"]), ("Clerk", &created["id"]));
     assert_eq!(desk.run(&["resource", "online", "Clerk"]).code, 0);
     let states: Vec<_> = (0..2).map(|_| watching.next_of("resource", "state")).collect();
     assert_eq!((text(&states[0]["state"]), text(&states[1]["state"])), ("online-pending", "online"));
-    assert_eq!((text(&states[1]["name"]), text(&states[1]["type"])), ("Clerk", "Generic Application"));
+    assert_eq!((text(&states[1]["name"]), text(&states[1]["type"])), ("Clerk", "Generic Service"));
     assert_eq!(text(&watching.next_of("group", "state")["state"]), "online");
     assert_eq!(watching.interrupt(), 0);
 }
