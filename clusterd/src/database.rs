@@ -24,7 +24,7 @@ mod image;
 const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Most octets of an open file that are kept in memory.
-const CACHE: usize = 1 << 20;
+const CACHE: usize = 1 << 19;
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug)]

@@ -1,7 +1,7 @@
 //! The node: drives the cluster's state machine on a store, on resource hosts and on the clock.
 //!
 //! One lock guards the state machine, which never waits. What a command puts out goes, in the order
-//! of the commands, to the [keeper](super::keeper): it waits until the changes are kept, and only then
+//! of the commands, to the keeper: it waits until the changes are kept, and only then
 //! are hosts asked, waiting clients answered, and the command's caller told.
 
 use std::{
