@@ -1,17 +1,20 @@
 //! The state machine: what commands do, and what no sequence of them may do.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use msrpc_cluster::cluster::{
     form::{UNKNOWN_GROUP_TYPE, first_node},
     machine::{CallId, Cluster, Command, HostAction, HostCall, Outcome, Reply},
-    notify::{ClusterChange, Filter, PortVersion, Scope, Ticket, Waiting},
+    notify::{ClusterChange, Event, Filter, ObjectType, PortId, PortVersion, Scope, Ticket, Waiting},
     objects::{Kind, Objects, Relations, layout},
     registry::{KeyId, Name, Registry},
     state::{GroupState, NodeState, ResourceState, ServerState},
     status,
 };
-use msrpc_ndr::Win32Error;
+use msrpc_ndr::{WString, Win32Error};
 use proptest::prelude::*;
 
 use super::formed::formed;
@@ -458,12 +461,90 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Notification ports with filters for states, and the states as they tell them.
+struct Told {
+    /// Version 2: all resources, one resource, all groups. Version 1: everything's state.
+    ports: [PortId; 4],
+    one: Name,
+    states: HashMap<(ObjectType, WString), u32>,
+}
+
+impl Told {
+    fn new(cluster: &mut Cluster, one: &Name) -> Self {
+        let mut states = HashMap::new();
+        for (id, resource) in &cluster.volatile().resources {
+            states.insert((ObjectType::Resource, id.to_wstring()), resource.state as u32);
+        }
+        for (id, group) in &cluster.volatile().groups {
+            states.insert((ObjectType::Group, id.to_wstring()), group.state as u32);
+        }
+        // CLUSTER_CHANGE_RESOURCE_STATE_V2 and CLUSTER_CHANGE_GROUP_STATE_V2
+        let v1 = ClusterChange::RESOURCE_STATE | ClusterChange::GROUP_STATE;
+        let filters = [
+            (PortVersion::V2, Scope::All(ObjectType::Resource), 0x4),
+            (PortVersion::V2, Scope::One(ObjectType::Resource, one.clone()), 0x4),
+            (PortVersion::V2, Scope::All(ObjectType::Group), 0x8),
+            (PortVersion::V1, Scope::Everything, v1.bits().into()),
+        ];
+        let ports = filters.map(|(version, scope, flags)| {
+            let port = cluster.ports().open(version);
+            cluster.ports().add(port, version, Filter { scope, flags, notify_key: 1 }).expect("a filter");
+            port
+        });
+        Self { ports, one: one.clone(), states }
+    }
+
+    /// Takes what was told, and compares it with what is.
+    fn check(&mut self, cluster: &mut Cluster) {
+        let [resources, one, groups, old] = self.ports;
+        let resources = take(cluster, resources, PortVersion::V2);
+        let one = take(cluster, one, PortVersion::V2);
+        let groups = take(cluster, groups, PortVersion::V2);
+        let old = take(cluster, old, PortVersion::V1);
+        let of_one: Vec<_> = resources.iter().filter(|event| event.id == self.one.to_wstring()).cloned().collect();
+        assert_eq!(one, of_one, "what one filter is told of a resource is what the other is");
+        // Version 1 has the moves of groups beside their states.
+        let stated =
+            |event: &&Arc<Event>| event.v2.is_none_or(|(kind, flag)| (kind, flag) != (ObjectType::Group, 0x10));
+        let both = old.iter().filter(stated).count();
+        assert_eq!(both, resources.len() + groups.len(), "version 1 is told as often");
+        for event in resources.iter().chain(&groups) {
+            let (kind, _) = event.v2.expect("of version 2");
+            let state = u32::from_le_bytes(event.buffer[..4].try_into().expect("a state"));
+            let before = self.states.insert((kind, event.id.clone()), state);
+            assert_ne!(before, Some(state), "{event:?} tells of no change");
+        }
+        let volatile = cluster.volatile();
+        for (id, resource) in &volatile.resources {
+            let last = self.states.get(&(ObjectType::Resource, id.to_wstring()));
+            assert_eq!(last, Some(&(resource.state as u32)), "a change of {id} was not told");
+        }
+        for (id, group) in &volatile.groups {
+            let last = self.states.get(&(ObjectType::Group, id.to_wstring()));
+            assert_eq!(last, Some(&(group.state as u32)), "a change of {id} was not told");
+        }
+    }
+}
+
+/// All that a port has.
+fn take(cluster: &mut Cluster, port: PortId, version: PortVersion) -> Vec<Arc<Event>> {
+    let ticket = Ticket(u64::MAX);
+    match cluster.ports().take(port, version, ticket, usize::MAX).expect("open") {
+        Waiting::Ready(indications) => indications.into_iter().map(|indication| indication.event).collect(),
+        Waiting::Later => {
+            cluster.ports().forget(port, ticket);
+            Vec::new()
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(120))]
 
     /// Random commands, hosts that fail, time and crashes. `World` checks after every step that the
     /// store has everything, that hosts are asked in order, and that group states are right; here:
-    /// sequence numbers only grow, and once hosts behave, what is wanted comes about.
+    /// sequence numbers only grow, every change of a state is told once to each filter that asks
+    /// for it and to no other, and once hosts behave, what is wanted comes about.
     #[test]
     fn whatever_happens_the_cluster_stays_whole(steps in prop::collection::vec(step(), 1..60)) {
         let mut world = World::new();
@@ -473,6 +554,7 @@ proptest! {
         }
         let id = |index: usize| name(&format!("r-{index}"));
         let mut sequences = BTreeMap::new();
+        let mut told = Told::new(&mut world.cluster, &id(0));
         for step in steps {
             let _refused = match step {
                 Step::Online(index) => world.apply(Command::OnlineResource(id(index))),
@@ -511,9 +593,11 @@ proptest! {
                     world.asked.clear();
                     world.running.clear();
                     sequences.clear();
+                    told = Told::new(&mut world.cluster, &id(0));
                     world.apply(Command::SetServerState(ServerState::ReadWrite))
                 }
             };
+            told.check(&mut world.cluster);
             for (id, resource) in &world.cluster.volatile().resources {
                 let old = sequences.insert(id.clone(), resource.sequence).unwrap_or(0);
                 prop_assert!(old <= resource.sequence);
