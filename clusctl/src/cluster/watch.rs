@@ -8,9 +8,10 @@ use std::{
 
 use clap::{Args, ValueEnum};
 use msrpc_cluster::{
-    clusapi_client::{ChangeEvent, ClusterError, Detail, PortVersion, Subject, Subscription},
+    clusapi_client::{ChangeEvent, ClusterError, Detail, PortVersion, PropertySet, Subject, Subscription},
     cluster::notify::ObjectType,
 };
+use msrpc_ndr::FILETIME_TO_UNIX;
 use serde_json::json;
 
 use super::{
@@ -21,7 +22,6 @@ use super::{
     wait::interrupted,
 };
 use crate::{arguments::Common, failure::Failure, time::rfc3339};
-use msrpc_cluster::clusapi_client::PropertySet;
 
 /// How often the connection is tried where nothing happens.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
@@ -249,11 +249,9 @@ impl Printer {
 
 /// Now, as RFC 3339 writes it.
 fn now() -> String {
-    /// 100-nanosecond intervals from 1601 to 1970.
-    const TO_UNIX: i64 = 116_444_736_000_000_000;
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default() + FILETIME_TO_UNIX;
     let intervals = i64::try_from(since.as_nanos() / 100).unwrap_or(0);
-    rfc3339(intervals.saturating_add(TO_UNIX)).unwrap_or_default()
+    rfc3339(intervals).unwrap_or_default()
 }
 
 fn line(time: &str, event: &ChangeEvent) -> String {

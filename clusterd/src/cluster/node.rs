@@ -18,7 +18,7 @@ use msrpc_cluster::cluster::{
     state::ServerState,
     store::{ClusterStore, Loaded, Revision},
 };
-use msrpc_ndr::{Bytes, Win32Error};
+use msrpc_ndr::{Bytes, FILETIME_TO_UNIX, Win32Error};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout_at},
@@ -26,9 +26,6 @@ use tokio::{
 use uuid::Uuid;
 
 use super::keeper::{Item, Keeper};
-
-/// 100-nanosecond intervals from 1601-01-01 to 1970-01-01.
-const EPOCH: u64 = 116_444_736_000_000_000;
 
 /// Where host calls go. The cluster is passed for what its registry says of the resource.
 pub trait HostPort: Send + Sync + 'static {
@@ -113,7 +110,7 @@ impl ClusterNode {
             next_ticket: 0,
         };
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let wall = u64::try_from(wall.as_nanos() / 100).unwrap_or(u64::MAX).saturating_add(EPOCH);
+        let wall = u64::try_from((wall + FILETIME_TO_UNIX).as_nanos() / 100).unwrap_or(u64::MAX);
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: watch::Sender::new(0),

@@ -120,7 +120,6 @@ pub(super) async fn check(config: &Cluster, data: &Path) -> Result<String, Daemo
     Ok(format!("the cluster {name} has {} nodes and {resources} resources", objects.all(Kind::Node).count()))
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
 fn unreadable(error: StoreError) -> DaemonError {
     DaemonError::Configuration(format!("the cluster's store: {error}"))
 }

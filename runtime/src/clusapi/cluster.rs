@@ -1,6 +1,6 @@
 //! The cluster as a whole (\[MS-CMRP\] 3.1.4.2.1 to 3.1.4.2.7, 3.1.4.2.102, 3.1.4.2.116).
 
-use msrpc_ndr::{Call, Failure, Handle, HandleChange, Outcome, WString, Win32Error};
+use msrpc_ndr::{Call, Failure, Handle, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::{
     ClusterOperationalVersionInfo,
     clusapi::{
@@ -39,18 +39,6 @@ pub(super) async fn open_ex<N: Node>(
     let granted = api.caller(call, Access::Read).await?;
     let access = access::explicit(desired, granted)?;
     Ok(ApiOpenClusterEx { granted_access: access::told(access), handle: OpenCluster { access } })
-}
-
-/// Closes a handle of any type. What it stood for is let go when the last call with it ends.
-pub(super) async fn close<N: Node, T>(
-    _api: &ClusApi<N>,
-    _call: &Call,
-    handle: Option<&Handle<T>>,
-) -> Outcome<HandleChange<T>, Win32Error> {
-    match handle {
-        Some(_) => Ok(HandleChange::Close),
-        None => Err(Win32Error::ERROR_INVALID_HANDLE.into()),
-    }
 }
 
 pub(super) async fn set_name<N: Node>(api: &ClusApi<N>, call: &Call, name: WString) -> Outcome<(), Win32Error> {

@@ -6,7 +6,7 @@ use msrpc_protocols::clusapi3::{
     clusapi::{ApiGetGroupState, ApiOpenGroupEx},
 };
 
-use super::{Access, ClusApi, OpenObject, access, object, object_name};
+use super::{Access, ClusApi, OpenObject, access, check_flags, object, object_name};
 use crate::cluster::{
     form::UNKNOWN_GROUP_TYPE,
     machine::{Cluster, Command, Manner},
@@ -88,10 +88,6 @@ pub(super) async fn set_name<N: Node>(
     Ok(api.apply(Command::RenameGroup(group.need(Access::All)?, object_name(&name)?)).await?)
 }
 
-pub(super) async fn id<N: Node>(api: &ClusApi<N>, _call: &Call, group: &Handle<OpenObject>) -> Answer<Option<WString>> {
-    api.id_of(group).await
-}
-
 /// Whether nothing of a group is between two states any more, and it goes nowhere.
 fn is_settled(cluster: &Cluster, id: &Name) -> bool {
     let Some(group) = cluster.objects().by_id(Kind::Group, id) else { return true };
@@ -140,13 +136,7 @@ pub(super) async fn move_to_node<N: Node>(
     Ok(api.pursue(Command::MoveGroup(id.clone(), Some(node)), move |cluster| is_settled(cluster, &id)).await?)
 }
 
-/// Refuses flags that a method with `Ex` does not know. Nothing here is ever locked and moves are
-/// never held back, so nothing follows from most of them.
-fn check_flags(flags: u32, known: u32) -> Result<(), Win32Error> {
-    if flags & !known == 0 { Ok(()) } else { Err(Win32Error::ERROR_INVALID_PARAMETER) }
-}
-
-/// ... `CLUSAPI_GROUP_MOVE_IGNORE_RESOURCE_STATUS` and `…_QUEUE_ENABLED` exclude each other.
+/// `CLUSAPI_GROUP_MOVE_IGNORE_RESOURCE_STATUS` and `…_QUEUE_ENABLED` exclude each other.
 fn check_move_flags(flags: u32) -> Result<(), Win32Error> {
     check_flags(flags, 0x3f)?;
     if flags & 5 == 5 { Err(Win32Error::ERROR_INVALID_PARAMETER) } else { Ok(()) }

@@ -8,8 +8,8 @@ use msrpc_protocols::clusapi3::{
 };
 
 use super::{
-    ClusApi, OpenBatchPort, OpenCluster, OpenKey, OpenObject, OpenPort, batch, cluster, controls, enumerate, group,
-    group_set, lists, network, node, notify, registry, resource, resource_type,
+    ClusApi, OpenBatchPort, OpenCluster, OpenKey, OpenObject, OpenPort, any_handle, batch, cluster, controls,
+    enumerate, group, group_set, lists, network, node, notify, registry, resource, resource_type,
 };
 use crate::cluster::node::Node;
 
@@ -54,7 +54,7 @@ methods! {
       0 read  api_open_cluster() -> OpenCluster
         = cluster::open;
       1 any   api_close_cluster(cluster: Option<&Handle<OpenCluster>>) -> HandleChange<OpenCluster>
-        = cluster::close;
+        = any_handle::close;
       2 write api_set_cluster_name(new_cluster_name: WString) -> ()
         = cluster::set_name;
       3 read  api_get_cluster_name() -> answers::ApiGetClusterName
@@ -74,13 +74,13 @@ methods! {
      10 write api_delete_resource(resource: &Handle<OpenObject>) -> ()
         = resource::delete;
      11 any   api_close_resource(resource: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
      12 read  api_get_resource_state(resource: &Handle<OpenObject>) -> answers::ApiGetResourceState
         = resource::state;
      13 write api_set_resource_name(resource: &Handle<OpenObject>, resource_name: WString) -> ()
         = resource::set_name;
      14 read  api_get_resource_id(resource: &Handle<OpenObject>) -> Option<WString>
-        = resource::id;
+        = any_handle::id;
      15 read  api_get_resource_type(resource: &Handle<OpenObject>) -> Option<WString>
         = resource::resource_type;
      16 write api_fail_resource(resource: &Handle<OpenObject>) -> ()
@@ -126,7 +126,7 @@ methods! {
      36 read  api_enum_value(key: &Handle<OpenKey>, index: u32, cb_data: u32) -> answers::ApiEnumValue
         = registry::enumerate_values;
      37 any   api_close_key(key: Option<&Handle<OpenKey>>) -> HandleChange<OpenKey>
-        = cluster::close;
+        = any_handle::close;
      38 read  api_query_info_key(key: &Handle<OpenKey>) -> answers::ApiQueryInfoKey
         = registry::info;
      39 write api_set_key_security(key: &Handle<OpenKey>, security_information: u32, rpc_security_descriptor: types::RpcSecurityDescriptor) -> ()
@@ -140,15 +140,15 @@ methods! {
      43 write api_delete_group(group: &Handle<OpenObject>, force: i32) -> ()
         = group::delete;
      44 any   api_close_group(group: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
      45 read  api_get_group_state(group: &Handle<OpenObject>) -> answers::ApiGetGroupState
         = group::state;
      46 write api_set_group_name(group: &Handle<OpenObject>, group_name: WString) -> ()
         = group::set_name;
      47 read  api_get_group_id(group: &Handle<OpenObject>) -> Option<WString>
-        = group::id;
+        = any_handle::id;
      48 read  api_get_node_id(node: &Handle<OpenObject>) -> Option<WString>
-        = node::id;
+        = any_handle::id;
      49 write api_online_group(group: &Handle<OpenObject>) -> Win32Error
         = group::online;
      50 write api_offline_group(group: &Handle<OpenObject>) -> Win32Error
@@ -164,7 +164,7 @@ methods! {
      55 read  api_create_notify() -> OpenPort<N>
         = notify::create;
      56 any   api_close_notify(notify: Option<&Handle<OpenPort<N>>>) -> HandleChange<OpenPort<N>>
-        = cluster::close;
+        = any_handle::close;
      57 read  api_add_notify_cluster(notify: &Handle<OpenPort<N>>, cluster: &Handle<OpenCluster>, filter: u32, notify_key: u32) -> ()
         = notify::add_cluster;
      58 read  api_add_notify_node(notify: &Handle<OpenPort<N>>, node: &Handle<OpenObject>, filter: u32, notify_key: u32) -> u32
@@ -186,7 +186,7 @@ methods! {
      66 read  api_open_node(node_name: WString) -> OpenObject
         = node::open;
      67 any   api_close_node(node: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
      68 read  api_get_node_state(node: &Handle<OpenObject>) -> u32
         = node::state;
      69 write api_pause_node(node: &Handle<OpenObject>) -> ()
@@ -214,7 +214,7 @@ methods! {
      81 read  api_open_network(network_name: WString) -> OpenObject
         = network::open;
      82 any   api_close_network(network: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
      83 read  api_get_network_state(network: &Handle<OpenObject>) -> u32
         = network::state;
      84 write api_set_network_name(network: &Handle<OpenObject>, network_name: WString) -> ()
@@ -222,7 +222,7 @@ methods! {
      85 read  api_create_network_enum(network: &Handle<OpenObject>, dw_type: u32) -> Option<types::EnumList>
         = enumerate::network_enum;
      86 read  api_get_network_id(network: &Handle<OpenObject>) -> Option<WString>
-        = network::id;
+        = any_handle::id;
      87 any   api_set_network_priority_order(network_id_list: Vec<Option<WString>>) -> ()
         = network::set_priority_order;
      88 code  api_node_network_control(network: &Handle<OpenObject>, node: &Handle<OpenObject>, control_code: u32, in_buffer: Option<Bytes>, n_out_buffer_size: u32) -> answers::ApiNodeNetworkControl
@@ -236,13 +236,13 @@ methods! {
      92 read  api_open_net_interface(net_interface_name: WString) -> OpenObject
         = network::open_interface;
      93 any   api_close_net_interface(net_interface: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
      94 read  api_get_net_interface_state(net_interface: &Handle<OpenObject>) -> u32
         = network::interface_state;
      95 read  api_get_net_interface(node_name: WString, network_name: WString) -> Option<WString>
         = network::interface;
      96 read  api_get_net_interface_id(net_interface: &Handle<OpenObject>) -> Option<WString>
-        = network::interface_id;
+        = any_handle::id;
      97 code  api_node_net_interface_control(net_interface: &Handle<OpenObject>, node: &Handle<OpenObject>, control_code: u32, in_buffer: Option<Bytes>, n_out_buffer_size: u32) -> answers::ApiNodeNetInterfaceControl
         = controls::on_object_at;
      98 code  api_net_interface_control(net_interface: &Handle<OpenObject>, control_code: u32, in_buffer: Option<Bytes>, n_out_buffer_size: u32) -> answers::ApiNetInterfaceControl
@@ -280,7 +280,7 @@ methods! {
     115 read  api_get_batch_notification(batch_notify: &Handle<OpenBatchPort<N>>) -> Option<Bytes>
         = batch::notification;
     116 any   api_close_batch_port(batch_port: Option<&Handle<OpenBatchPort<N>>>) -> HandleChange<OpenBatchPort<N>>
-        = cluster::close;
+        = any_handle::close;
     117 read  api_open_cluster_ex(desired_access: u32) -> answers::ApiOpenClusterEx<OpenCluster>
         = cluster::open_ex;
     118 read  api_open_node_ex(node_name: WString, desired_access: u32) -> answers::ApiOpenNodeEx<OpenObject>
@@ -346,7 +346,7 @@ methods! {
     164 read  api_open_group_set(group_set_name: WString) -> OpenObject
         = group_set::open;
     165 any   api_close_group_set(group_set: Option<&Handle<OpenObject>>) -> HandleChange<OpenObject>
-        = cluster::close;
+        = any_handle::close;
     166 write api_delete_group_set(group_set: &Handle<OpenObject>) -> ()
         = group_set::delete;
     167 write api_add_group_to_group_set(group_set: &Handle<OpenObject>, group: &Handle<OpenObject>) -> ()

@@ -5,6 +5,7 @@
 //! methods; the other files are the methods of a kind of object each.
 
 mod access;
+mod any_handle;
 mod batch;
 mod cluster;
 mod controls;
@@ -120,6 +121,13 @@ impl<N: Node> ClusApi<N> {
 /// The name of an object. It is no more than blanks, and has no null in it.
 fn object_name(name: &WString) -> Outcome<Name> {
     Name::of_value(name).map_err(|_| Win32Error::ERROR_INVALID_NAME)
+}
+
+/// Refuses flags that a method with `Ex` does not know. Nothing here is ever locked, moves are never
+/// held back, and a resource is brought online where its group is, so nothing follows from most that
+/// it does know.
+fn check_flags(flags: u32, known: u32) -> Outcome<()> {
+    if flags & !known == 0 { Ok(()) } else { Err(Win32Error::ERROR_INVALID_PARAMETER) }
 }
 
 /// The object of a handle, if it is still there.

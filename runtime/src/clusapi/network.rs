@@ -4,7 +4,7 @@
 use msrpc_ndr::{Call, Handle, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::clusapi::{ApiOpenNetInterfaceEx, ApiOpenNetworkEx};
 
-use super::{Access, ClusApi, OpenObject, access, gone, object, object_name};
+use super::{Access, ClusApi, OpenObject, access, gone, object_name};
 use crate::cluster::{
     machine::Command,
     node::Node,
@@ -45,14 +45,6 @@ pub(super) async fn set_name<N: Node>(
     name: WString,
 ) -> Answer {
     Ok(api.apply(Command::RenameNetwork(network.need(Access::All)?, object_name(&name)?)).await?)
-}
-
-pub(super) async fn id<N: Node>(
-    api: &ClusApi<N>,
-    _call: &Call,
-    network: &Handle<OpenObject>,
-) -> Answer<Option<WString>> {
-    api.id_of(network).await
 }
 
 /// "Servers MUST fail this method" (3.1.4.2.87).
@@ -113,13 +105,4 @@ pub(super) async fn interface<N: Node>(
         found.map(|interface| interface.name.to_wstring()).ok_or(missing)
     });
     Ok(Some(name.await?))
-}
-
-pub(super) async fn interface_id<N: Node>(
-    api: &ClusApi<N>,
-    _call: &Call,
-    interface: &Handle<OpenObject>,
-) -> Answer<Option<WString>> {
-    let id = interface.need(Access::Read)?;
-    Ok(Some(api.look(|cluster| object(cluster, Kind::Interface, &id).map(|it| it.id.to_wstring())).await?))
 }

@@ -28,10 +28,6 @@ pub(super) async fn open_ex<N: Node>(
     Ok(ApiOpenNodeEx { granted_access: access::told(handle.access), handle })
 }
 
-pub(super) async fn id<N: Node>(api: &ClusApi<N>, _call: &Call, node: &Handle<OpenObject>) -> Answer<Option<WString>> {
-    api.id_of(node).await
-}
-
 pub(super) async fn state<N: Node>(api: &ClusApi<N>, _call: &Call, node: &Handle<OpenObject>) -> Answer<u32> {
     let id = node.need(Access::Read)?;
     let state = api.look(|cluster| {

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, VecDeque};
 use msrpc_ndr::{Bytes, Call, Handle, Outcome, WString, Win32Error};
 use msrpc_protocols::clusapi3::clusapi::{ApiGetResourceState, ApiOpenResourceEx};
 
-use super::{Access, ClusApi, OpenObject, access, object, object_name};
+use super::{Access, ClusApi, OpenObject, access, check_flags, object, object_name};
 use crate::cluster::{
     machine::{self, Cluster, Command, Manner},
     node::Node,
@@ -20,8 +20,6 @@ type Answer<T = ()> = Outcome<T, Win32Error>;
 
 /// `CLUSTER_RESOURCE_SEPARATE_MONITOR` of ApiCreateResource; without it, the default monitor.
 const SEPARATE_MONITOR: u32 = 1;
-/// `ERROR_CLUSTER_INVALID_REQUEST`
-pub(super) const ERROR_CLUSTER_INVALID_REQUEST: Win32Error = Win32Error(5048);
 
 pub(super) async fn open<N: Node>(api: &ClusApi<N>, call: &Call, name: WString) -> Answer<OpenObject> {
     let access = api.caller(call, Access::All).await?;
@@ -97,14 +95,6 @@ pub(super) async fn set_name<N: Node>(
     Ok(api.apply(Command::RenameResource(id, object_name(&name)?)).await?)
 }
 
-pub(super) async fn id<N: Node>(
-    api: &ClusApi<N>,
-    _call: &Call,
-    resource: &Handle<OpenObject>,
-) -> Answer<Option<WString>> {
-    api.id_of(resource).await
-}
-
 pub(super) async fn resource_type<N: Node>(
     api: &ClusApi<N>,
     _call: &Call,
@@ -168,12 +158,6 @@ pub(super) async fn offline<N: Node>(
 ) -> Answer<Win32Error> {
     let id = resource.need(Access::All)?;
     Ok(bring(api, &id, Command::OfflineResource(id.clone()), ResourceState::Offline).await?)
-}
-
-/// The flags that the methods with `Ex` know. No resource here is ever locked or bound by affinity,
-/// and a resource is brought online where its group is, so nothing follows from those.
-fn check_flags(flags: u32, known: u32) -> Result<(), Win32Error> {
-    if flags & !known == 0 { Ok(()) } else { Err(Win32Error::ERROR_INVALID_PARAMETER) }
 }
 
 pub(super) async fn online_ex<N: Node>(
@@ -286,7 +270,7 @@ pub(super) async fn change_group_ex<N: Node>(
         1 => {
             resource.need(Access::All)?;
             group.need(Access::All)?;
-            Err(ERROR_CLUSTER_INVALID_REQUEST.into())
+            Err(status::ERROR_CLUSTER_INVALID_REQUEST.into())
         }
         _ => Err(Win32Error::ERROR_INVALID_PARAMETER.into()),
     }
@@ -362,7 +346,7 @@ pub(super) async fn change_csv_state<N: Node>(
 ) -> Answer<Win32Error> {
     let id = resource.need(Access::All)?;
     api.look(|cluster| object(cluster, Kind::Resource, &id)).await?;
-    Err(ERROR_CLUSTER_INVALID_REQUEST.into())
+    Err(status::ERROR_CLUSTER_INVALID_REQUEST.into())
 }
 
 pub(super) async fn change_csv_state_ex<N: Node>(
@@ -373,12 +357,4 @@ pub(super) async fn change_csv_state_ex<N: Node>(
     _volume: WString,
 ) -> Answer<Win32Error> {
     change_csv_state(api, call, resource, state).await
-}
-
-impl<N: Node> ClusApi<N> {
-    /// The ID of a handle's object, if it is still there.
-    pub(super) async fn id_of(&self, handle: &Handle<OpenObject>) -> Answer<Option<WString>> {
-        let (kind, id) = (handle.kind, handle.need(Access::Read)?);
-        Ok(Some(self.look(|cluster| object(cluster, kind, &id).map(|object| object.id.to_wstring())).await?))
-    }
 }

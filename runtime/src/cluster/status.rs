@@ -89,6 +89,8 @@ codes! {
     ERROR_CLUSTER_NETWORK_NOT_FOUND = 5045;
     /// There is no network interface of this name.
     ERROR_CLUSTER_NETINTERFACE_NOT_FOUND = 5047;
+    /// The request does not fit the object.
+    ERROR_CLUSTER_INVALID_REQUEST = 5048;
     /// The node is not active.
     ERROR_CLUSTER_NODE_DOWN = 5050;
     /// The node is not paused.
