@@ -10,7 +10,7 @@ use self::idl::shares::{
 };
 use crate::connect::Network;
 
-#[allow(clippy::all, unreachable_pub, unused_qualifications)]
+#[allow(unused_qualifications)]
 mod idl {
     include!(concat!(env!("OUT_DIR"), "/midl.rs"));
 }
