@@ -245,16 +245,14 @@ fn replayed_reordered_altered_and_unsealed_pdus_are_refused() {
         server.set_header_signing(true);
         let sent = Pdu::new(1, 48).protect(client.as_mut(), level);
         sent.clone().unprotect(server.as_mut(), level).unwrap();
-        let replayed = sent.unprotect(server.as_mut(), level).unwrap_err();
-        assert!(matches!(&replayed, AuthError::Kerberos(error) if error.reason() == Reason::Replay), "{replayed:?}");
+        assert_eq!(sent.unprotect(server.as_mut(), level), Err(AuthError::Replayed));
         // And nothing is let through after that.
         let next = Pdu::new(1, 48).protect(client.as_mut(), level);
         assert_eq!(next.unprotect(server.as_mut(), level), Err(AuthError::NotEstablished));
 
         let (mut client, mut server) = established(&realm, Kind::Raw, level);
         let [_, second] = [1, 2].map(|seed| Pdu::new(seed, 48).protect(client.as_mut(), level));
-        let early = second.unprotect(server.as_mut(), level).unwrap_err();
-        assert!(matches!(&early, AuthError::Kerberos(error) if error.reason() == Reason::OutOfSequence), "{early:?}");
+        assert_eq!(second.unprotect(server.as_mut(), level), Err(AuthError::OutOfSequence));
     }
     // Signed where it should be sealed.
     let (mut client, mut server) = established(&realm, Kind::Raw, AuthLevel::Privacy);
