@@ -251,3 +251,93 @@ impl std::fmt::Debug for Messages {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two ends with the same key.
+    fn pair(key_len: usize) -> (Messages, Messages) {
+        let keys = |initiator| MessageKeys {
+            enctype: 18,
+            key: Zeroizing::new((0..key_len).map(|at| at as u8).collect()),
+            is_subkey: true,
+            initiator,
+            send_sequence: if initiator { 7 } else { 9 },
+            receive_sequence: if initiator { 9 } else { 7 },
+        };
+        (Messages::new(&keys(true)).unwrap(), Messages::new(&keys(false)).unwrap())
+    }
+
+    /// Encrypts with stealing, the slow way.
+    fn encrypt_stolen(aes: &Aes, message: &mut Vec<u8>) {
+        let len = message.len();
+        message.resize(len.next_multiple_of(BLOCK), 0);
+        let at = message.len() - 2 * BLOCK;
+        let (head, last) = message.split_at_mut(at);
+        aes.encrypt([head, &mut [], last]);
+        message.truncate(len);
+    }
+
+    /// Seals with a filler of another length, as peers may.
+    fn wrap_with(from: &mut Messages, data: &mut [u8], filler: usize) -> Vec<u8> {
+        let outgoing = &mut from.outgoing;
+        let mut inside = outgoing.wrap_header(0);
+        inside[4..6].copy_from_slice(&(filler as u16).to_be_bytes());
+        let mut outside = inside;
+        outside[6..8].copy_from_slice(&28_u16.to_be_bytes());
+        let mut message = [&[5; BLOCK][..], data, &vec![0xaa; filler], &inside].concat();
+        let mut code_over = outgoing.integrity.clone();
+        code_over.update(&message);
+        let mac = code(code_over);
+        encrypt_stolen(&outgoing.cipher, &mut message);
+        outgoing.sequence += 1;
+        data.copy_from_slice(&message[BLOCK..BLOCK + data.len()]);
+        [&outside[..], &message[BLOCK + data.len()..], &mac, &message[..BLOCK]].concat()
+    }
+
+    #[test]
+    fn peers_may_fill_up_as_they_like() {
+        for key_len in [16, 32] {
+            let (mut client, mut server) = pair(key_len);
+            for len in [0, 1, 15, 16, 17, 31, 32, 100, 112] {
+                for filler in [0, 1, 15, 16, 17] {
+                    let plain: Vec<u8> = (0..len).map(|at| at as u8).collect();
+                    let mut data = plain.clone();
+                    let token = wrap_with(&mut client, &mut data, filler);
+                    let parts = Parts { before: &[], data: &mut data, after: &[] };
+                    server.unwrap(parts, &token).unwrap_or_else(|error| panic!("{len}, {filler}: {error}"));
+                    assert_eq!(data, plain);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_whole_blocks_is_not_sealed() {
+        let (mut client, _) = pair(32);
+        let parts = Parts { before: &[], data: &mut [0; 15], after: &[] };
+        assert!(matches!(client.wrap(parts, &mut [0; WRAP]), Err(AuthError::Negotiation(_))));
+    }
+
+    #[test]
+    fn tokens_of_any_octets_and_length_are_refused_without_panic() {
+        let (_, mut server) = pair(32);
+        for len in 0..200 {
+            for filler in [0_u16, 16, 100, 0xffff] {
+                let mut token = vec![0x55; len];
+                let header = [5, 4, 6, 0xff, (filler >> 8) as u8, filler as u8, 0, 28];
+                token.iter_mut().zip(header).for_each(|(to, from)| *to = from);
+                for data_len in [0, 1, 16, 33] {
+                    let parts = Parts { before: &[1], data: &mut vec![0; data_len], after: &[2] };
+                    assert_eq!(server.unwrap(parts, &token), Err(AuthError::BadSignature));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn keys_take_little_room() {
+        assert!(size_of::<Messages>() < 4096, "{}", size_of::<Messages>());
+    }
+}
