@@ -31,7 +31,6 @@ pub mod trial;
 pub mod tshark;
 
 /// The interfaces in `tests/idl`.
-#[allow(clippy::all, unreachable_pub)]
 pub mod interfaces {
     include!(concat!(env!("OUT_DIR"), "/midl.rs"));
 }
