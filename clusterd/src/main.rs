@@ -39,7 +39,7 @@ enum Command {
         description: PathBuf,
     },
     /// Serve everything in the foreground on a temporary folder, for any client to try
-    Demo(demo::Options),
+    Demo(Box<demo::Options>),
 }
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match cli.command {
                 Some(Command::Init { description }) => init(&cli.config, &description),
-                Some(Command::Demo(options)) => run_demo(options).await,
+                Some(Command::Demo(options)) => run_demo(*options).await,
                 None if cli.check => check(&cli.config).await,
                 None => run(&cli.config).await,
             }
