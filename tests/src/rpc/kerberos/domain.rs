@@ -6,6 +6,7 @@ use std::{
     net::{Ipv4Addr, TcpStream},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -52,16 +53,18 @@ impl Running for Domain {
 }
 
 impl Domain {
-    /// A domain for a test; `None` if the test is to be skipped.
+    /// The domain of this process's tests, which ends with the process; `None` if they are to be
+    /// skipped.
     ///
     /// # Panics
     /// If Samba is missing or does not start.
     #[must_use]
-    pub fn for_test() -> Option<Self> {
+    pub fn for_test() -> Option<&'static Self> {
+        static DOMAIN: OnceLock<Result<Domain, String>> = OnceLock::new();
         if skipped("samba") {
             return None;
         }
-        match Self::start() {
+        match DOMAIN.get_or_init(|| Self::start().map_err(|error| error.to_string())) {
             Ok(domain) => Some(domain),
             Err(error) => panic!("Samba does not become a domain controller: {error}"),
         }

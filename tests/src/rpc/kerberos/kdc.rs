@@ -87,7 +87,10 @@ impl Kdc {
         let kdc = Self { _daemon: Daemon::start(&realm.folder, &command)?, realm };
         let node = kdc.realm.host("node1");
         kdc.administer(&format!("addprinc -pw \"{PASSWORD}\" {USER}\n"))?;
-        kdc.add_service("node1", &[format!("host/{node}"), format!("MSServerClusterMgmtAPI/{node}")], None)?;
+        // smbtorture writes the host in upper case, which is another name to this KDC.
+        let services = ["host", "MSServerClusterMgmtAPI"]
+            .map(|service| [format!("{service}/{node}"), format!("{service}/{}", node.to_uppercase())]);
+        kdc.add_service("node1", services.as_flattened(), None)?;
         let start = Instant::now();
         while let Err(error) = TcpStream::connect((address, PORT)) {
             if start.elapsed() > Duration::from_secs(10) {

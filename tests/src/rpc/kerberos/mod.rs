@@ -23,7 +23,7 @@ use std::{
     fs, io,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{self, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -94,7 +94,7 @@ impl Realm {
     /// # Errors
     /// If there is no `kinit`, or the KDC refuses; with what it says.
     pub fn tickets_of(&self, user: &str, password: &str) -> io::Result<PathBuf> {
-        let file = self.folder.join(format!("tickets_of_{}", user.replace('/', "_")));
+        let file = self.folder.join(format!("tickets_of_{}_{}", user.replace('/', "_"), process::id()));
         self.kinit(&["-c", &file.to_string_lossy(), &format!("{user}@{}", self.name)], password)?;
         Ok(file)
     }
@@ -130,6 +130,12 @@ pub trait Running {
     fn realm(&self) -> &Realm;
 }
 
+impl<R: Running> Running for &R {
+    fn realm(&self) -> &Realm {
+        (**self).realm()
+    }
+}
+
 /// Runs a test within a realm: `name` is the path of the test function, `start` starts the realm
 /// and gives nothing if the test is to be skipped.
 ///
@@ -154,7 +160,7 @@ pub fn test<R: Running, F: Future<Output = ()>>(
 
 /// This program once more, for one test, within a realm.
 fn again(name: &str, realm: &Realm) -> io::Result<Finished> {
-    let log = realm.folder.join("test.log");
+    let log = realm.folder.join(format!("{}.log", name.replace(':', "_")));
     let errors = fs::File::create(&log)?;
     let mut command = Command::new(env::current_exe()?);
     command.args(["--exact", name, "--nocapture", "--include-ignored"]).envs(realm.environment());
