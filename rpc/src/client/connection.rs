@@ -21,11 +21,10 @@ use tokio::{
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::ConnectError;
+use super::{ConnectError, steps};
 use crate::{
     association::{
-        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepDone,
-        StepJob,
+        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
     pdu::RejectReason,
     transport::Stream,
@@ -43,6 +42,8 @@ const REQUEST_BOUND: usize = 256 << 10;
 /// A response and the byte order that it came in.
 pub(super) type Answer = (Body, ByteOrder);
 pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
+/// What a bind or alter_context will have come to.
+pub(super) type Negotiation = oneshot::Receiver<Result<Outcomes, ClientError>>;
 
 /// A connection to a server. Cloning is cheap; the connection closes with the last clone.
 #[derive(Clone, Debug)]
@@ -91,6 +92,8 @@ struct Inner {
     /// Nobody holds the connection any more.
     unused: bool,
     steps: Vec<StepJob>,
+    /// A step is under way.
+    stepping: bool,
     /// Who is to be woken once the lock is released.
     woken: Vec<Waker>,
 }
@@ -121,14 +124,15 @@ impl Shared {
 }
 
 impl Connection {
-    /// Opens a connection: binds `proposals`, and authenticates.
-    pub(super) async fn open(
+    /// Opens a connection, which binds `proposals` and authenticates. What comes of that,
+    /// [`negotiated`](Self::negotiated) says.
+    pub(super) fn open(
         config: ClientConfig,
         stream: impl Stream,
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
-    ) -> Result<(Self, Outcomes), ConnectError> {
+    ) -> Result<(Self, Negotiation), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
         let (sender, receiver) = oneshot::channel();
@@ -143,6 +147,7 @@ impl Connection {
             refused: None,
             unused: false,
             steps: Vec::new(),
+            stepping: false,
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
@@ -151,8 +156,7 @@ impl Connection {
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
         tokio::spawn(drive(shared).instrument(span));
-        let outcomes = connection.negotiated(receiver).await?;
-        Ok((connection, outcomes))
+        Ok((connection, receiver))
     }
 
     /// Identifies the connection, for context handles.
@@ -186,10 +190,13 @@ impl Connection {
         self.negotiated(receiver).await
     }
 
-    async fn negotiated(
-        &self,
-        receiver: oneshot::Receiver<Result<Outcomes, ClientError>>,
-    ) -> Result<Outcomes, ConnectError> {
+    /// Whether a step of authentication is under way.
+    pub(super) fn is_stepping(&self) -> bool {
+        self.handle.shared.lock().stepping
+    }
+
+    /// Waits for what a bind or alter_context comes to.
+    pub(super) async fn negotiated(&self, receiver: Negotiation) -> Result<Outcomes, ConnectError> {
         match receiver.await {
             Ok(result) => Ok(result?),
             Err(_) => {
@@ -470,15 +477,23 @@ async fn drive(shared: Arc<Shared>) {
         match poll_fn(|cx| shared.with(|inner| inner.poll_drive(cx))).await {
             Drive::End => break,
             Drive::Step(job) => {
-                let done: Result<StepDone, _> = tokio::task::spawn_blocking(move || job.run()).await;
-                let failed = shared.with(|inner| match done {
-                    Ok(done) => {
-                        inner.association.authenticated(done);
-                        false
-                    }
-                    Err(_panic) => {
-                        let _ = inner.end(TransportError::new("the security provider failed"));
-                        true
+                shared.with(|inner| inner.stepping = true);
+                let mut step = pin!(steps::run(job));
+                // Nobody may wait for it any more: the server is not kept waiting either.
+                let done = poll_fn(|cx| match shared.with(|inner| inner.unused) {
+                    true => Poll::Ready(None),
+                    false => step.as_mut().poll(cx).map(Some),
+                });
+                let done = done.await;
+                let failed = shared.with(|inner| {
+                    inner.stepping = false;
+                    match done {
+                        Some(Ok(done)) => {
+                            inner.association.authenticated(done);
+                            false
+                        }
+                        Some(Err(_panic)) => inner.end(TransportError::new("the security provider failed")).is_ready(),
+                        None => inner.end(TransportError::new("the connection has been closed")).is_ready(),
                     }
                 });
                 if failed {

@@ -87,6 +87,10 @@ pub enum ConnectError {
     /// The connection broke.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// This side's part of the authentication takes too long: a KDC does not answer, or too many
+    /// clients wait for one ([`MAX_STEPS`](crate::auth::kerberos::MAX_STEPS)).
+    #[error("no KDC has answered within {0:?}: check krb5.conf and the network")]
+    AuthenticationTimeout(Duration),
     /// The server accepts the connection and then says nothing.
     #[error("the server accepts the connection and does not answer the bind within {0:?}: is that the right port?")]
     BindTimeout(Duration),

@@ -18,6 +18,7 @@ mod connection;
 mod error;
 mod login;
 mod resolve;
+mod steps;
 
 use std::{sync::Arc, time::Duration};
 
@@ -185,20 +186,19 @@ impl ClientBuilder {
         if security.is_none() && self.binding.auth_level().is_some() {
             return Err(ConnectError::NoCredentials);
         }
-        let binding = async {
-            let (connection, outcomes) =
-                Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)
-                    .await
-                    .map_err(|error| match error {
-                        ConnectError::Transport(error) => ConnectError::Closed(error),
-                        error => error,
-                    })?;
-            connection.channel_of(interface, outcomes, self.binding.object, self.call_timeout)
+        let (connection, negotiation) =
+            Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)?;
+        let outcomes = match tokio::time::timeout(self.connect_timeout, connection.negotiated(negotiation)).await {
+            Ok(outcomes) => outcomes.map_err(|error| match error {
+                ConnectError::Transport(error) => ConnectError::Closed(error),
+                error => error,
+            })?,
+            Err(_) if connection.is_stepping() => {
+                return Err(ConnectError::AuthenticationTimeout(self.connect_timeout));
+            }
+            Err(_) => return Err(ConnectError::BindTimeout(self.connect_timeout)),
         };
-        match tokio::time::timeout(self.connect_timeout, binding).await {
-            Ok(result) => result,
-            Err(_) => Err(ConnectError::BindTimeout(self.connect_timeout)),
-        }
+        connection.channel_of(interface, outcomes, self.binding.object, self.call_timeout)
     }
 
     fn proposal(&self, interface: &'static Interface) -> Proposal {

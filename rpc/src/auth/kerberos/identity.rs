@@ -2,6 +2,7 @@
 
 use msrpc_gssapi::Name;
 
+use super::pac;
 use crate::auth::{AuthError, PeerIdentity};
 
 /// The identity of an authenticated client.
@@ -10,7 +11,12 @@ pub(super) fn of(name: &Name) -> Result<PeerIdentity, AuthError> {
     if user.is_empty() || is_anonymous(&user) {
         return Err(AuthError::AnonymousRefused);
     }
-    Ok(PeerIdentity { user: Some(user), domain: realm, sids: Vec::new() })
+    // The library says whether the KDC vouches for it: the PAC's signature by the service's key.
+    let sids = match name.attribute(pac::LOGON_INFO)?.filter(|attribute| attribute.authenticated) {
+        Some(attribute) => pac::sids(&attribute.value)?,
+        None => Vec::new(),
+    };
+    Ok(PeerIdentity { user: Some(user), domain: realm, sids })
 }
 
 /// The parts of a principal as the library writes it: the name with its instance, and the realm.

@@ -19,6 +19,7 @@
 mod client;
 mod credentials;
 mod identity;
+mod pac;
 mod server;
 mod session;
 
