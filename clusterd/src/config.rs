@@ -1,6 +1,7 @@
 //! The daemon's configuration: a TOML file. `packaging/clusterd.toml` explains it.
 
 mod cluster;
+mod limits;
 
 use std::{
     fmt, fs, io,
@@ -12,6 +13,7 @@ use msrpc_cluster::fsrvp::server::AccessPolicy;
 use serde::{Deserialize, Deserializer, de};
 
 pub use cluster::Cluster;
+pub use limits::Limits;
 
 /// Where the file is unless somebody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/clusterd/clusterd.toml";
@@ -31,6 +33,8 @@ pub struct Config {
     pub samba: Option<Samba>,
     /// RPC over TCP.
     pub tcp: Tcp,
+    /// What clients may use of it.
+    pub limits: Limits,
     /// FSRVP. It is served where there is a provider.
     pub fsrvp: Fsrvp,
     /// ClusAPI, if this host is a node of a cluster.
@@ -357,6 +361,7 @@ impl Config {
             absolute(&format!("path of share {name}"), path);
         }
         self.unfit_names(&mut unfit);
+        unfit.extend(self.limits.unfit());
         if !self.samba.as_ref().is_some_and(|samba| samba.pipe) && self.tcp.listen.is_empty() {
             unfit.push(
                 "nothing to listen on: expected a section [samba] with its pipe, or addresses in tcp.listen".to_owned(),
