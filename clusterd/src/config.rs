@@ -2,6 +2,7 @@
 
 mod cluster;
 mod kerberos;
+mod limits;
 
 use std::{
     fmt, fs, io,
@@ -15,6 +16,7 @@ use serde::{Deserialize, Deserializer, de};
 
 pub use cluster::Cluster;
 pub use kerberos::Kerberos;
+pub use limits::Limits;
 
 /// Where the file is unless somebody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/clusterd/clusterd.toml";
@@ -36,6 +38,8 @@ pub struct Config {
     pub samba: Option<Samba>,
     /// RPC over TCP.
     pub tcp: Tcp,
+    /// What clients may use of it.
+    pub limits: Limits,
     /// FSRVP. It is served where there is a provider.
     pub fsrvp: Fsrvp,
     /// ClusAPI, if this host is a node of a cluster.
@@ -378,6 +382,7 @@ impl Config {
             absolute(&format!("path of share {name}"), path);
         }
         self.unfit_names(&mut unfit);
+        unfit.extend(self.limits.unfit());
         if !self.samba.as_ref().is_some_and(|samba| samba.pipe) && self.tcp.listen.is_empty() {
             unfit.push(
                 "nothing to listen on: expected a section [samba] with its pipe, or addresses in tcp.listen".to_owned(),

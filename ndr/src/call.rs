@@ -241,7 +241,7 @@ impl Call {
     }
 
     /// Closes the handles opened for a response that is never sent: the client would not know them.
-    pub(crate) fn close_opened(&self) {
+    pub fn close_opened(&self) {
         let opened = std::mem::take(&mut *self.state.opened.lock().unwrap_or_else(PoisonError::into_inner));
         opened.into_iter().for_each(|handle| self.shared.handles.close(handle));
     }

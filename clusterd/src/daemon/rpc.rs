@@ -39,7 +39,7 @@ pub(super) async fn serve(
     accounts: Option<CredentialsFile>,
     services: Services,
 ) -> Result<(Server, Endpoints), DaemonError> {
-    let mut builder = Server::builder().annotation("clusterd");
+    let mut builder = config.limits.apply(Server::builder().annotation("clusterd"));
     for service in services.fsrvp.iter().chain(&services.clusapi) {
         builder = builder.shared_service(Arc::clone(service));
     }
