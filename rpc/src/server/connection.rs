@@ -7,6 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
@@ -32,6 +33,9 @@ const OUTPUT: usize = 64 << 10;
 
 /// Octets that are read at a time.
 const INPUT: usize = 16 << 10;
+
+/// How long a stream may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why a connection of a server ended before its client closed it.
 #[derive(Debug, thiserror::Error)]
@@ -83,7 +87,9 @@ pub async fn serve_stream(
         connection.poll(cx)
     })
     .await;
-    let _ = connection.stream.shutdown().await;
+    // Calls are told and handles run down before the stream, which may take its time.
+    let mut stream = connection.into_stream();
+    let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
     result
 }
 
@@ -107,6 +113,10 @@ enum Done {
 }
 
 impl<S: Stream> Connection<S> {
+    fn into_stream(self) -> S {
+        self.stream
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             let mut progress = false;
@@ -300,6 +310,8 @@ fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
+            // A body that nobody reads has room for ever: others must get their turn.
+            tokio::task::coop::consume_budget().await;
         }
         sender.finish();
     };

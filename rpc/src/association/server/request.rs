@@ -55,7 +55,7 @@ impl ServerAssociation {
             incoming.stub.fail(TransportError::new("the request was refused"));
             // A call that runs on the stream already gets no second answer.
             if let Some(active) = self.calls.get_mut(&call_id) {
-                active.call.cancel();
+                active.call.orphan();
                 active.silent = true;
             }
         }
@@ -153,7 +153,9 @@ impl ServerAssociation {
         if self.calls.contains_key(&call_id) || self.replies.iter().any(|reply| reply.call_id == call_id) {
             return out_of_order(SequenceError::DuplicateCall(call_id));
         }
-        if !self.multiplexed && (!self.calls.is_empty() || !self.replies.is_empty()) {
+        // Whoever gets no answer does not wait for one.
+        let awaited = self.calls.values().any(|active| !active.silent) || !self.replies.is_empty();
+        if !self.multiplexed && awaited {
             return out_of_order(SequenceError::NotMultiplexed(call_id));
         }
         // Equal numbers are let through: there are clients that use one number for all their calls.
@@ -191,6 +193,7 @@ impl ServerAssociation {
             octets,
             stub: inbound,
             call: Some(call),
+            cancel_count: 0,
             service,
         });
         self.after_fragment(&header)
@@ -235,10 +238,11 @@ impl ServerAssociation {
         if header.is_last() {
             self.check_verification(header)?;
             let Some(incoming) = self.incoming.take() else { return Ok(()) };
-            let Incoming { call_id, context_id, flags, security, octets, stub, call, service, .. } = incoming;
+            let Incoming { call_id, context_id, flags, security, octets, stub, call, cancel_count, service, .. } =
+                incoming;
             let body = stub.finish();
             if let (Some(call), Some(body)) = (call, body) {
-                self.start(call_id, context_id, flags, security, octets, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, call, cancel_count, &service, body);
             }
             return Ok(());
         }
@@ -249,10 +253,10 @@ impl ServerAssociation {
         let stream_from = if piped { 0 } else { limits.stream_from };
         if !incoming.stub.is_streaming() && incoming.stub.held() > stream_from {
             let body = incoming.stub.start_stream(limits.stream_bound);
-            let Incoming { call_id, context_id, flags, security, octets, .. } = *incoming;
+            let Incoming { call_id, context_id, flags, security, octets, cancel_count, .. } = *incoming;
             let service = incoming.service.clone();
             if let Some(call) = incoming.call.take() {
-                self.start(call_id, context_id, flags, security, octets, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, call, cancel_count, &service, body);
             }
         }
         Ok(())
@@ -290,12 +294,14 @@ impl ServerAssociation {
         security: Option<u32>,
         octets: usize,
         call: Call,
+        cancel_count: u8,
         presentation: &Presentation,
         request: Body,
     ) {
         self.serial += 1;
         self.config.statistics.call_in();
         let key = CallKey { call_id, serial: self.serial };
+        let pending = flags.contains(PfcFlags::PENDING_CANCEL);
         let active = Active {
             key,
             call: call.clone(),
@@ -303,10 +309,10 @@ impl ServerAssociation {
             order: call.encoding().order(),
             octets,
             security: security.filter(|&id| established(&mut self.security, id).is_some_and(|s| s.protects())),
-            cancel_count: 0,
+            cancel_count: cancel_count.saturating_add(pending.into()),
             silent: flags.contains(PfcFlags::MAYBE),
         };
-        if flags.contains(PfcFlags::PENDING_CANCEL) {
+        if pending {
             call.cancel();
         }
         self.calls.insert(call_id, active);
