@@ -10,13 +10,14 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
 use tokio::{
-    io::AsyncReadExt,
-    sync::{Mutex as AsyncMutex, oneshot},
+    io::{AsyncReadExt, AsyncWriteExt},
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
 };
 use tracing::Instrument as _;
 use uuid::Uuid;
@@ -39,11 +40,14 @@ const INPUT: usize = 16 << 10;
 /// Octets of a streamed request that wait to be sent before its body is asked for more.
 const REQUEST_BOUND: usize = 256 << 10;
 
+/// How long a stream may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
+
 /// A response and the byte order that it came in.
 pub(super) type Answer = (Body, ByteOrder);
 pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
 /// What a bind or alter_context will have come to.
-pub(super) type Negotiation = oneshot::Receiver<Result<Outcomes, ClientError>>;
+pub(super) type Negotiated = oneshot::Receiver<Result<Outcomes, ClientError>>;
 
 /// A connection to a server. Cloning is cheap; the connection closes with the last clone.
 #[derive(Clone, Debug)]
@@ -56,7 +60,7 @@ struct Handle {
     shared: Arc<Shared>,
     id: AssociationId,
     /// One negotiation at a time.
-    negotiating: AsyncMutex<()>,
+    negotiating: Arc<AsyncMutex<()>>,
 }
 
 impl Drop for Handle {
@@ -80,11 +84,12 @@ impl std::fmt::Debug for Shared {
 
 struct Inner {
     association: ClientAssociation,
-    stream: Pin<Box<dyn Stream>>,
+    /// Closed once there is nothing more to come.
+    stream: Option<Pin<Box<dyn Stream>>>,
     output: BytesMut,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
-    negotiation: Option<oneshot::Sender<Result<Outcomes, ClientError>>>,
+    negotiation: Option<Negotiation>,
     /// Why there is nothing more to come.
     ended: Option<TransportError>,
     /// Why the connection could not be bound, for who waits for that.
@@ -96,6 +101,13 @@ struct Inner {
     stepping: bool,
     /// Who is to be woken once the lock is released.
     woken: Vec<Waker>,
+}
+
+/// A negotiation that is under way, be it waited for or not.
+struct Negotiation {
+    sender: oneshot::Sender<Result<Outcomes, ClientError>>,
+    /// Keeps the next one away until the server has answered.
+    _turn: Option<OwnedMutexGuard<()>>,
 }
 
 /// A call in flight.
@@ -132,17 +144,17 @@ impl Connection {
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
-    ) -> Result<(Self, Negotiation), ConnectError> {
+    ) -> Result<(Self, Negotiated), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             association,
-            stream: Box::pin(stream),
+            stream: Some(Box::pin(stream)),
             output: BytesMut::new(),
             driver: None,
             calls: HashMap::new(),
-            negotiation: Some(sender),
+            negotiation: Some(Negotiation { sender, _turn: None }),
             ended: None,
             refused: None,
             unused: false,
@@ -151,11 +163,10 @@ impl Connection {
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
-        let handle =
-            Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: AsyncMutex::new(()) };
+        let handle = Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: Arc::default() };
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
-        tokio::spawn(drive(shared).instrument(span));
+        tokio::spawn(drive(Driver { shared }).instrument(span));
         Ok((connection, receiver))
     }
 
@@ -176,14 +187,14 @@ impl Connection {
 
     /// Proposes further interfaces.
     pub(super) async fn alter(&self, proposals: &[Proposal]) -> Result<Outcomes, ConnectError> {
-        let _turn = self.handle.negotiating.lock().await;
+        let turn = Arc::clone(&self.handle.negotiating).lock_owned().await;
         let receiver = self.handle.shared.with(|inner| {
             if let Some(ended) = &inner.ended {
                 return Err(ConnectError::from(ended.clone()));
             }
             inner.association.alter(proposals)?;
             let (sender, receiver) = oneshot::channel();
-            inner.negotiation = Some(sender);
+            inner.negotiation = Some(Negotiation { sender, _turn: Some(turn) });
             inner.flush();
             Ok(receiver)
         })?;
@@ -196,7 +207,7 @@ impl Connection {
     }
 
     /// Waits for what a bind or alter_context comes to.
-    pub(super) async fn negotiated(&self, receiver: Negotiation) -> Result<Outcomes, ConnectError> {
+    pub(super) async fn negotiated(&self, receiver: Negotiated) -> Result<Outcomes, ConnectError> {
         match receiver.await {
             Ok(result) => Ok(result?),
             Err(_) => {
@@ -233,13 +244,17 @@ impl Connection {
             Ok(PendingCall { connection: self, call_id: Some(call_id) })
         })?;
         let Some(call_id) = pending.call_id else { return Err(TransportError::new("no call").into()) };
-        // While a request still grows, a fault may come.
+        // While a request still grows, a fault may come. Both are looked for under one lock: room that
+        // the driver makes in between would go unseen.
         let outcome = poll_fn(|cx| {
-            let sent = |body: &mut Body| shared.with(|inner| inner.poll_request(call_id, body, cx));
-            if request.as_mut().is_some_and(sent) {
+            let (sent, outcome) = shared.with(|inner| {
+                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, cx));
+                (sent, inner.poll_outcome(call_id, cx))
+            });
+            if sent {
                 request = None;
             }
-            shared.with(|inner| inner.poll_outcome(call_id, cx))
+            outcome
         })
         .await;
         pending.call_id = None;
@@ -339,15 +354,16 @@ impl Inner {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         let mut progress = false;
         loop {
             self.association.transmit(&mut self.output, OUTPUT);
             if self.output.is_empty() {
                 // Some streams hold octets back, and go on with them here.
-                let Poll::Ready(Err(error)) = self.stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(cx) else { return Ok(progress) };
                 return Err(error);
             }
-            match self.stream.as_mut().poll_write(cx, &self.output) {
+            match stream.as_mut().poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
@@ -363,9 +379,10 @@ impl Inner {
         if !self.association.wants_input() {
             return Poll::Pending;
         }
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
         let buffer = self.association.input();
         buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        pin!(stream.read_buf(buffer)).poll(cx)
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -374,12 +391,16 @@ impl Inner {
             driver => *driver = Some(cx.waker().clone()),
         }
         loop {
+            if self.ended.is_some() {
+                return Poll::Ready(Drive::End);
+            }
             let mut progress = false;
             self.association.process();
             self.take_events();
             if let Some(job) = self.steps.pop() {
                 return Poll::Ready(Drive::Step(job));
             }
+            self.association.poll_unread(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
             match self.poll_write(cx) {
                 Ok(true) => {
@@ -387,19 +408,19 @@ impl Inner {
                     self.wake_senders();
                 }
                 Ok(false) => {}
-                Err(error) => return self.end(TransportError::with_source("sending failed", error)),
+                Err(error) => return self.over(TransportError::with_source("sending failed", error)),
             }
             if let Some(reason) = self.association.close_reason().cloned() {
                 self.refused = Some(reason.clone());
-                return self.end(TransportError::with_source("the connection has ended", reason));
+                return self.over(TransportError::with_source("the connection has ended", reason));
             }
             if self.unused {
-                return self.end(TransportError::new("the connection has been closed"));
+                return self.over(TransportError::new("the connection has been closed"));
             }
             match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return self.end(TransportError::new("the server closed the connection")),
+                Poll::Ready(Ok(0)) => return self.over(TransportError::new("the server closed the connection")),
                 Poll::Ready(Ok(_)) => progress = true,
-                Poll::Ready(Err(error)) => return self.end(TransportError::with_source("receiving failed", error)),
+                Poll::Ready(Err(error)) => return self.over(TransportError::with_source("receiving failed", error)),
                 Poll::Pending => {}
             }
             if !progress {
@@ -412,12 +433,12 @@ impl Inner {
         while let Some(event) = self.association.poll_event() {
             match event {
                 ClientEvent::Negotiated(outcomes) => {
-                    if let Some(sender) = self.negotiation.take() {
+                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Ok(outcomes));
                     }
                 }
                 ClientEvent::AlterRefused(fault) => {
-                    if let Some(sender) = self.negotiation.take() {
+                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Err(ClientError::AlterRefused(fault)));
                     }
                 }
@@ -453,17 +474,27 @@ impl Inner {
         }
     }
 
-    fn end(&mut self, reason: TransportError) -> Poll<Drive> {
+    fn over(&mut self, reason: TransportError) -> Poll<Drive> {
+        self.end(reason);
+        Poll::Ready(Drive::End)
+    }
+
+    /// There is nothing more to come: whoever waits for anything is told why.
+    fn end(&mut self, reason: TransportError) {
+        if self.ended.is_some() {
+            return;
+        }
         // Who waits for a bind learns of the refusal itself; others of the end.
-        if let (Some(sender), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
+        if let (Some(Negotiation { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
             let _ = sender.send(Err(refused));
         }
         for slot in self.calls.values_mut().filter(|slot| slot.outcome.is_none()) {
             slot.outcome = Some(Err(reason.clone().into()));
             self.woken.extend(slot.waker.take());
         }
+        self.association.disconnected();
+        self.output = BytesMut::new();
         self.ended = Some(reason);
-        Poll::Ready(Drive::End)
     }
 }
 
@@ -472,7 +503,24 @@ enum Drive {
     End,
 }
 
-async fn drive(shared: Arc<Shared>) {
+/// What drives a connection. However it goes, nobody is left waiting.
+struct Driver {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let stream = self.shared.with(|inner| {
+            inner.end(TransportError::new("the task of the connection was ended"));
+            inner.driver = None;
+            inner.stream.take()
+        });
+        drop(stream);
+    }
+}
+
+async fn drive(driver: Driver) {
+    let shared = &driver.shared;
     loop {
         match poll_fn(|cx| shared.with(|inner| inner.poll_drive(cx))).await {
             Drive::End => break,
@@ -485,23 +533,19 @@ async fn drive(shared: Arc<Shared>) {
                     false => step.as_mut().poll(cx).map(Some),
                 });
                 let done = done.await;
-                let failed = shared.with(|inner| {
+                shared.with(|inner| {
                     inner.stepping = false;
                     match done {
-                        Some(Ok(done)) => {
-                            inner.association.authenticated(done);
-                            false
-                        }
-                        Some(Err(_panic)) => inner.end(TransportError::new("the security provider failed")).is_ready(),
-                        None => inner.end(TransportError::new("the connection has been closed")).is_ready(),
+                        Some(Ok(done)) => inner.association.authenticated(done),
+                        Some(Err(_panic)) => inner.end(TransportError::new("the security provider failed")),
+                        None => inner.end(TransportError::new("the connection has been closed")),
                     }
                 });
-                if failed {
-                    break;
-                }
             }
         }
     }
     // Whoever still holds the connection finds out; the stream is closed for the server.
-    let _ = poll_fn(|cx| shared.with(|inner| inner.stream.as_mut().poll_shutdown(cx))).await;
+    if let Some(mut stream) = shared.with(|inner| inner.stream.take()) {
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+    }
 }

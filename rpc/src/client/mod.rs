@@ -106,7 +106,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long each call may take. Without it calls wait as long as the connection holds.
+    /// Sets how long each call may take, as [`BoundChannel::with_timeout`] does. Without it calls wait as
+    /// long as the connection holds.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self

@@ -112,9 +112,11 @@ pub(super) async fn serve_admitted(
         connection.poll(cx)
     })
     .await;
+    // Calls are told and handles run down before the stream, which may take its time.
+    let mut stream = connection.into_stream();
     if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
         // Some streams still have to send something.
-        let _ = tokio::time::timeout(CLOSING, connection.stream.shutdown()).await;
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
     }
     result
 }
@@ -144,6 +146,10 @@ enum Done {
 }
 
 impl<S: Stream> Connection<S> {
+    fn into_stream(self) -> S {
+        self.stream
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             let mut progress = false;
@@ -373,6 +379,8 @@ fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiv
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
+            // A body that nobody reads has room for ever: others must get their turn.
+            tokio::task::coop::consume_budget().await;
         }
         sender.finish();
     };
