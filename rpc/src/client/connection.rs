@@ -7,17 +7,14 @@ use std::{
     collections::HashMap,
     future::poll_fn,
     io,
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
 };
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
-use tokio::{
-    io::AsyncReadExt,
-    sync::{Mutex as AsyncMutex, oneshot},
-};
+use tokio::sync::{Mutex as AsyncMutex, oneshot};
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -28,14 +25,11 @@ use crate::{
         StepJob,
     },
     pdu::RejectReason,
-    transport::Stream,
+    transport::{Stream, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
-
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
 
 /// Octets of a streamed request that wait to be sent before its body is asked for more.
 const REQUEST_BOUND: usize = 256 << 10;
@@ -79,7 +73,8 @@ impl std::fmt::Debug for Shared {
 
 struct Inner {
     association: ClientAssociation,
-    stream: Pin<Box<dyn Stream>>,
+    stream: Box<dyn Stream>,
+    reading: Reading,
     output: BytesMut,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
@@ -90,9 +85,20 @@ struct Inner {
     refused: Option<ClientError>,
     /// Nobody holds the connection any more.
     unused: bool,
+    sending: Sending,
     steps: Vec<StepJob>,
     /// Who is to be woken once the lock is released.
     woken: Vec<Waker>,
+}
+
+/// Whether the driver sends when it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    AtOnce,
+    /// It gives way to other tasks first.
+    Gathers,
+    /// It has done so.
+    Gathered,
 }
 
 /// A call in flight.
@@ -134,7 +140,8 @@ impl Connection {
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             association,
-            stream: Box::pin(stream),
+            stream: Box::new(stream),
+            reading: Reading::default(),
             output: BytesMut::new(),
             driver: None,
             calls: HashMap::new(),
@@ -142,6 +149,7 @@ impl Connection {
             ended: None,
             refused: None,
             unused: false,
+            sending: Sending::AtOnce,
             steps: Vec::new(),
             woken: Vec::new(),
         };
@@ -258,14 +266,20 @@ impl Drop for PendingCall<'_> {
 }
 
 impl Inner {
-    /// Adds a body that is complete.
+    /// Adds a body that is complete. A call that is alone is sent at once. Where there are several, the
+    /// driver sends them, behind what other callers have for it by then: one write for all.
     fn push_all(&mut self, call_id: u32, mut body: Body) {
         let cx = &mut Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(chunk))) = body.poll_next(cx) {
             self.association.push(call_id, chunk);
         }
         self.association.finish(call_id);
-        self.flush();
+        if self.calls.len() <= 1 {
+            self.flush();
+        } else if self.sending == Sending::AtOnce {
+            self.sending = Sending::Gathers;
+            self.woken.extend(self.driver.clone());
+        }
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
@@ -337,10 +351,10 @@ impl Inner {
             self.association.transmit(&mut self.output, OUTPUT);
             if self.output.is_empty() {
                 // Some streams hold octets back, and go on with them here.
-                let Poll::Ready(Err(error)) = self.stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                let Poll::Ready(Err(error)) = Pin::new(&mut *self.stream).poll_flush(cx) else { return Ok(progress) };
                 return Err(error);
             }
-            match self.stream.as_mut().poll_write(cx, &self.output) {
+            match Pin::new(&mut *self.stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
@@ -356,9 +370,7 @@ impl Inner {
         if !self.association.wants_input() {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        self.reading.poll(&mut *self.stream, self.association.input(), cx)
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -374,13 +386,19 @@ impl Inner {
                 return Poll::Ready(Drive::Step(job));
             }
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
-            match self.poll_write(cx) {
-                Ok(true) => {
-                    progress = true;
-                    self.wake_senders();
+            if self.sending == Sending::Gathers {
+                self.sending = Sending::Gathered;
+                self.woken.push(cx.waker().clone());
+            } else {
+                self.sending = Sending::AtOnce;
+                match self.poll_write(cx) {
+                    Ok(true) => {
+                        progress = true;
+                        self.wake_senders();
+                    }
+                    Ok(false) => {}
+                    Err(error) => return self.end(TransportError::with_source("sending failed", error)),
                 }
-                Ok(false) => {}
-                Err(error) => return self.end(TransportError::with_source("sending failed", error)),
             }
             if let Some(reason) = self.association.close_reason().cloned() {
                 self.refused = Some(reason.clone());
@@ -396,6 +414,10 @@ impl Inner {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
@@ -488,5 +510,5 @@ async fn drive(shared: Arc<Shared>) {
         }
     }
     // Whoever still holds the connection finds out; the stream is closed for the server.
-    let _ = poll_fn(|cx| shared.with(|inner| inner.stream.as_mut().poll_shutdown(cx))).await;
+    let _ = poll_fn(|cx| shared.with(|inner| Pin::new(&mut *inner.stream).poll_shutdown(cx))).await;
 }

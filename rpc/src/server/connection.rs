@@ -11,27 +11,20 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{Body, Fault};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
-    time::Sleep,
-};
+use tokio::{io::AsyncWriteExt, time::Sleep};
 use tracing::Instrument as _;
 
-use super::ConnectionOptions;
+use super::{ConnectionOptions, mailbox::Mailbox};
 use crate::{
     association::{
         CallKey, CloseReason, Event, IncomingCall, ServerAssociation, ServerConfig, StepDone, StepJob, TransportInfo,
         body_pipe,
     },
-    transport::Stream,
+    transport::{Stream, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
-
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
 
 /// Why a connection of a server ended before its client closed it.
 #[derive(Debug, thiserror::Error)]
@@ -64,15 +57,14 @@ pub async fn serve_stream(
     transport: TransportInfo,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ConnectionError> {
-    let (done, finished) = mpsc::unbounded_channel();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        reading: Reading::default(),
         association: ServerAssociation::new(config, transport),
         output: BytesMut::new(),
         bodies: Vec::new(),
-        done,
-        finished,
+        done: Mailbox::new(),
         bind_timeout: Some(Box::pin(tokio::time::sleep(options.bind_timeout))),
         stopping: false,
     };
@@ -89,12 +81,12 @@ pub async fn serve_stream(
 
 struct Connection<S> {
     stream: S,
+    reading: Reading,
     association: ServerAssociation,
     output: BytesMut,
     /// Responses that still grow.
     bodies: Vec<(CallKey, Body)>,
-    done: mpsc::UnboundedSender<Done>,
-    finished: mpsc::UnboundedReceiver<Done>,
+    done: Mailbox<Done>,
     bind_timeout: Option<Pin<Box<Sleep>>>,
     stopping: bool,
 }
@@ -110,7 +102,7 @@ impl<S: Stream> Connection<S> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             let mut progress = false;
-            while let Poll::Ready(Some(done)) = self.finished.poll_recv(cx) {
+            while let Some(done) = self.done.take(cx) {
                 progress = true;
                 match done {
                     Done::Call(key, outcome) => self.answer(key, outcome),
@@ -150,6 +142,10 @@ impl<S: Stream> Connection<S> {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
@@ -168,9 +164,7 @@ impl<S: Stream> Connection<S> {
         if !self.association.wants_input() || self.output.len() > OUTPUT {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        self.reading.poll(&mut self.stream, self.association.input(), cx)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
@@ -221,7 +215,7 @@ impl<S: Stream> Connection<S> {
                 let running = async move {
                     let outcome = drive(future.await);
                     if let Some(done) = guard.done.take() {
-                        let _ = done.send(Done::Call(key, outcome));
+                        done.post(Done::Call(key, outcome));
                     }
                 };
                 tokio::spawn(running.instrument(span));
@@ -280,7 +274,7 @@ impl<S: Stream> Connection<S> {
         let done = self.done.clone();
         tokio::task::spawn_blocking(move || {
             let result = catch_unwind(AssertUnwindSafe(|| job.run()));
-            let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+            done.post(result.map_or(Done::ProviderFailed, Done::Step));
         });
     }
 }
@@ -310,13 +304,13 @@ fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
 /// Answers a call whose implementation panics.
 struct AnswerGuard {
     key: CallKey,
-    done: Option<mpsc::UnboundedSender<Done>>,
+    done: Option<Mailbox<Done>>,
 }
 
 impl Drop for AnswerGuard {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            let _ = done.send(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
+            done.post(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
         }
     }
 }

@@ -25,6 +25,7 @@ mod connection;
 mod discovery;
 mod listen;
 mod logon;
+mod mailbox;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
