@@ -16,7 +16,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
 };
 use tracing::Instrument as _;
@@ -28,14 +28,11 @@ use crate::{
         BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
     pdu::RejectReason,
-    transport::Stream,
+    transport::{Stream, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
-
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
 
 /// Octets of a streamed request that wait to be sent before its body is asked for more.
 const REQUEST_BOUND: usize = 256 << 10;
@@ -85,7 +82,8 @@ impl std::fmt::Debug for Shared {
 struct Inner {
     association: ClientAssociation,
     /// Closed once there is nothing more to come.
-    stream: Option<Pin<Box<dyn Stream>>>,
+    stream: Option<Box<dyn Stream>>,
+    reading: Reading,
     output: BytesMut,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
@@ -96,6 +94,7 @@ struct Inner {
     refused: Option<ClientError>,
     /// Nobody holds the connection any more.
     unused: bool,
+    sending: Sending,
     steps: Vec<StepJob>,
     /// A step is under way.
     stepping: bool,
@@ -108,6 +107,16 @@ struct Negotiation {
     sender: oneshot::Sender<Result<Outcomes, ClientError>>,
     /// Keeps the next one away until the server has answered.
     _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Whether the driver sends when it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    AtOnce,
+    /// It gives way to other tasks first.
+    Gathers,
+    /// It has done so.
+    Gathered,
 }
 
 /// A call in flight.
@@ -150,7 +159,8 @@ impl Connection {
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             association,
-            stream: Some(Box::pin(stream)),
+            stream: Some(Box::new(stream)),
+            reading: Reading::default(),
             output: BytesMut::new(),
             driver: None,
             calls: HashMap::new(),
@@ -158,6 +168,7 @@ impl Connection {
             ended: None,
             refused: None,
             unused: false,
+            sending: Sending::AtOnce,
             steps: Vec::new(),
             stepping: false,
             woken: Vec::new(),
@@ -280,14 +291,20 @@ impl Drop for PendingCall<'_> {
 }
 
 impl Inner {
-    /// Adds a body that is complete.
+    /// Adds a body that is complete. A call that is alone is sent at once. Where there are several, the
+    /// driver sends them, behind what other callers have for it by then: one write for all.
     fn push_all(&mut self, call_id: u32, mut body: Body) {
         let cx = &mut Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(chunk))) = body.poll_next(cx) {
             self.association.push(call_id, chunk);
         }
         self.association.finish(call_id);
-        self.flush();
+        if self.calls.len() <= 1 {
+            self.flush();
+        } else if self.sending == Sending::AtOnce {
+            self.sending = Sending::Gathers;
+            self.woken.extend(self.driver.clone());
+        }
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
@@ -360,10 +377,10 @@ impl Inner {
             self.association.transmit(&mut self.output, OUTPUT);
             if self.output.is_empty() {
                 // Some streams hold octets back, and go on with them here.
-                let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                let Poll::Ready(Err(error)) = Pin::new(&mut **stream).poll_flush(cx) else { return Ok(progress) };
                 return Err(error);
             }
-            match stream.as_mut().poll_write(cx, &self.output) {
+            match Pin::new(&mut **stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
@@ -380,9 +397,7 @@ impl Inner {
             return Poll::Pending;
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(stream.read_buf(buffer)).poll(cx)
+        self.reading.poll(&mut **stream, self.association.input(), cx)
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -402,13 +417,19 @@ impl Inner {
             }
             self.association.poll_unread(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
-            match self.poll_write(cx) {
-                Ok(true) => {
-                    progress = true;
-                    self.wake_senders();
+            if self.sending == Sending::Gathers {
+                self.sending = Sending::Gathered;
+                self.woken.push(cx.waker().clone());
+            } else {
+                self.sending = Sending::AtOnce;
+                match self.poll_write(cx) {
+                    Ok(true) => {
+                        progress = true;
+                        self.wake_senders();
+                    }
+                    Ok(false) => {}
+                    Err(error) => return self.over(TransportError::with_source("sending failed", error)),
                 }
-                Ok(false) => {}
-                Err(error) => return self.over(TransportError::with_source("sending failed", error)),
             }
             if let Some(reason) = self.association.close_reason().cloned() {
                 self.refused = Some(reason.clone());
@@ -424,6 +445,10 @@ impl Inner {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }

@@ -1,7 +1,7 @@
 //! RPC servers and clients of ours, and the peers that they are tried against.
 //!
 //! - [`interfaces`]: the test interfaces, generated from `tests/idl`.
-//! - [`cluster`], [`trial`], [`clock`]: implementations of servers; [`node`] runs them.
+//! - [`cluster`], [`trial`], [`clock`], [`registry`]: implementations of servers; [`node`] runs them.
 //! - [`observe`]: what calls reached a server, and how.
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
@@ -24,6 +24,7 @@ pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod registry;
 pub mod rpcclient;
 pub mod samba;
 pub mod smbtorture;
