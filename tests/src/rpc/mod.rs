@@ -5,7 +5,7 @@
 //! - [`observe`]: what calls reached a server, and how.
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
-//! - [`fuzz`]: hostile octets for all of it.
+//! - [`fuzz`]: hostile octets for all of it; [`load`]: more of everything than a server may have.
 //! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
 //!   [`tshark`] run them; [`file_server`] is Samba with shares; [`kerberos`] has realms.
 //!
@@ -19,6 +19,7 @@ pub mod file_server;
 pub mod fuzz;
 pub mod impacket;
 pub mod kerberos;
+pub mod load;
 pub mod node;
 pub mod observe;
 pub mod pcap;

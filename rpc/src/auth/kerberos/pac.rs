@@ -125,7 +125,6 @@ mod tests {
         let sid = |authority, sub_authority: &[u32]| {
             let mut sid = info.logon_domain_id.clone().unwrap();
             sid.identifier_authority.value = [0, 0, 0, 0, 0, authority];
-            sid.sub_authority_count = u8::try_from(sub_authority.len()).unwrap();
             sid.sub_authority = sub_authority.to_vec();
             Some(sid)
         };
