@@ -235,6 +235,7 @@ impl Kind {
             | ConnectError::Protocol(_)
             | ConnectError::NoCredentials => Self::Usage,
             ConnectError::Authentication(_) => Self::AccessDenied,
+            ConnectError::Busy(_) => Self::Busy,
             ConnectError::Association(ClientError::Refused(_)) => Self::NotSupported,
             ConnectError::UnknownInterface { .. } | ConnectError::InterfaceRefused { .. } => Self::NotSupported,
             ConnectError::Smb(error) => match error {

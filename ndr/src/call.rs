@@ -260,7 +260,7 @@ impl Call {
     }
 
     /// Closes the handles opened for a response that is never sent: the client would not know them.
-    pub(crate) fn close_opened(&self) {
+    pub fn close_opened(&self) {
         let mut opened = self.state.opened.lock().unwrap_or_else(PoisonError::into_inner);
         let handles = std::mem::take(&mut opened.handles);
         // What they stand for is dropped behind the lock.

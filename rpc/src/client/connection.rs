@@ -22,11 +22,10 @@ use tokio::{
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::ConnectError;
+use super::{ConnectError, steps};
 use crate::{
     association::{
-        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepDone,
-        StepJob,
+        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
     pdu::RejectReason,
     transport::Stream,
@@ -47,6 +46,8 @@ const CLOSING: Duration = Duration::from_secs(5);
 /// A response and the byte order that it came in.
 pub(super) type Answer = (Body, ByteOrder);
 pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
+/// What a bind or alter_context will have come to.
+pub(super) type Negotiation = oneshot::Receiver<Result<Outcomes, ClientError>>;
 
 /// A connection to a server. Cloning is cheap; the connection closes with the last clone.
 #[derive(Clone, Debug)]
@@ -88,7 +89,7 @@ struct Inner {
     output: BytesMut,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
-    negotiation: Option<Negotiation>,
+    negotiation: Option<Exchange>,
     /// Why there is nothing more to come.
     ended: Option<TransportError>,
     /// Why the connection could not be bound, for who waits for that.
@@ -96,12 +97,14 @@ struct Inner {
     /// Nobody holds the connection any more.
     unused: bool,
     steps: Vec<StepJob>,
+    /// A step is under way.
+    stepping: bool,
     /// Who is to be woken once the lock is released.
     woken: Vec<Waker>,
 }
 
 /// A negotiation that is under way, be it waited for or not.
-struct Negotiation {
+struct Exchange {
     sender: oneshot::Sender<Result<Outcomes, ClientError>>,
     /// Keeps the next one away until the server has answered.
     _turn: Option<OwnedMutexGuard<()>>,
@@ -133,14 +136,15 @@ impl Shared {
 }
 
 impl Connection {
-    /// Opens a connection: binds `proposals`, and authenticates.
-    pub(super) async fn open(
+    /// Opens a connection, which binds `proposals` and authenticates. What comes of that,
+    /// [`negotiated`](Self::negotiated) says.
+    pub(super) fn open(
         config: ClientConfig,
         stream: impl Stream,
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
-    ) -> Result<(Self, Outcomes), ConnectError> {
+    ) -> Result<(Self, Negotiation), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
         let (sender, receiver) = oneshot::channel();
@@ -150,11 +154,12 @@ impl Connection {
             output: BytesMut::new(),
             driver: None,
             calls: HashMap::new(),
-            negotiation: Some(Negotiation { sender, _turn: None }),
+            negotiation: Some(Exchange { sender, _turn: None }),
             ended: None,
             refused: None,
             unused: false,
             steps: Vec::new(),
+            stepping: false,
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
@@ -162,8 +167,7 @@ impl Connection {
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
         tokio::spawn(drive(Driver { shared }).instrument(span));
-        let outcomes = connection.negotiated(receiver).await?;
-        Ok((connection, outcomes))
+        Ok((connection, receiver))
     }
 
     /// Identifies the connection, for context handles.
@@ -190,17 +194,20 @@ impl Connection {
             }
             inner.association.alter(proposals)?;
             let (sender, receiver) = oneshot::channel();
-            inner.negotiation = Some(Negotiation { sender, _turn: Some(turn) });
+            inner.negotiation = Some(Exchange { sender, _turn: Some(turn) });
             inner.flush();
             Ok(receiver)
         })?;
         self.negotiated(receiver).await
     }
 
-    async fn negotiated(
-        &self,
-        receiver: oneshot::Receiver<Result<Outcomes, ClientError>>,
-    ) -> Result<Outcomes, ConnectError> {
+    /// Whether a step of authentication is under way.
+    pub(super) fn is_stepping(&self) -> bool {
+        self.handle.shared.lock().stepping
+    }
+
+    /// Waits for what a bind or alter_context comes to.
+    pub(super) async fn negotiated(&self, receiver: Negotiation) -> Result<Outcomes, ConnectError> {
         match receiver.await {
             Ok(result) => Ok(result?),
             Err(_) => {
@@ -426,12 +433,12 @@ impl Inner {
         while let Some(event) = self.association.poll_event() {
             match event {
                 ClientEvent::Negotiated(outcomes) => {
-                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
+                    if let Some(Exchange { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Ok(outcomes));
                     }
                 }
                 ClientEvent::AlterRefused(fault) => {
-                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
+                    if let Some(Exchange { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Err(ClientError::AlterRefused(fault)));
                     }
                 }
@@ -478,7 +485,7 @@ impl Inner {
             return;
         }
         // Who waits for a bind learns of the refusal itself; others of the end.
-        if let (Some(Negotiation { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
+        if let (Some(Exchange { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
             let _ = sender.send(Err(refused));
         }
         for slot in self.calls.values_mut().filter(|slot| slot.outcome.is_none()) {
@@ -518,10 +525,21 @@ async fn drive(driver: Driver) {
         match poll_fn(|cx| shared.with(|inner| inner.poll_drive(cx))).await {
             Drive::End => break,
             Drive::Step(job) => {
-                let done: Result<StepDone, _> = tokio::task::spawn_blocking(move || job.run()).await;
-                shared.with(|inner| match done {
-                    Ok(done) => inner.association.authenticated(done),
-                    Err(_panic) => inner.end(TransportError::new("the security provider failed")),
+                shared.with(|inner| inner.stepping = true);
+                let mut step = pin!(steps::run(job));
+                // Nobody may wait for it any more: the server is not kept waiting either.
+                let done = poll_fn(|cx| match shared.with(|inner| inner.unused) {
+                    true => Poll::Ready(None),
+                    false => step.as_mut().poll(cx).map(Some),
+                });
+                let done = done.await;
+                shared.with(|inner| {
+                    inner.stepping = false;
+                    match done {
+                        Some(Ok(done)) => inner.association.authenticated(done),
+                        Some(Err(_panic)) => inner.end(TransportError::new("the security provider failed")),
+                        None => inner.end(TransportError::new("the connection has been closed")),
+                    }
                 });
             }
         }

@@ -6,6 +6,7 @@ use msrpc_ndr::TransportError;
 
 use crate::{
     association::ClientError,
+    auth::AuthError,
     binding::{Protocol, StringBinding},
     epm::MapError,
     pdu::{NakReason, RejectReason},
@@ -57,8 +58,11 @@ pub enum ConnectError {
     /// The binding asks for protection, but there are no credentials.
     #[error("the binding asks for authentication, but there are no credentials: give some, or take the level out")]
     NoCredentials,
-    /// The server refuses the credentials, or has no such provider.
-    #[error("{0}: check user, password and domain, and whether the server knows the security provider")]
+    /// The credentials are not for the provider that the binding asks for.
+    #[error("there are no credentials for {0}: krb5 takes those of Kerberos; ntlm and ncacn_np take those of NTLM")]
+    NoCredentialsFor(&'static str),
+    /// The server refuses the credentials, or has no such provider; or Kerberos does not get that far.
+    #[error("{0}{advice}", advice = authentication_advice(.0))]
     Authentication(ClientError),
     /// The server does not have the interface.
     #[error("the server does not offer {interface} here: check the port, or ask the endpoint mapper")]
@@ -74,6 +78,9 @@ pub enum ConnectError {
         /// The server's reason.
         reason: RejectReason,
     },
+    /// The server has as many connections as it may have, in all or from this client.
+    #[error("the server has no room for another connection ({0}): try again later, or close some")]
+    Busy(ClientError),
     /// The server refuses the bind, or does not speak RPC.
     #[error("{0}: is that the right port?")]
     Association(ClientError),
@@ -83,6 +90,10 @@ pub enum ConnectError {
     /// The connection broke.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// This side's part of the authentication takes too long: a KDC does not answer, or too many
+    /// clients wait for one ([`MAX_STEPS`](crate::auth::kerberos::MAX_STEPS)).
+    #[error("no KDC has answered within {0:?}: check krb5.conf and the network")]
+    AuthenticationTimeout(Duration),
     /// The server accepts the connection and then says nothing.
     #[error("the server accepts the connection and does not answer the bind within {0:?}: is that the right port?")]
     BindTimeout(Duration),
@@ -90,7 +101,23 @@ pub enum ConnectError {
 
 impl From<ClientError> for ConnectError {
     fn from(error: ClientError) -> Self {
-        if error.is_authentication() { Self::Authentication(error) } else { Self::Association(error) }
+        match &error {
+            refused if refused.is_authentication() => Self::Authentication(error),
+            ClientError::Refused(nak)
+                if [NakReason::LOCAL_LIMIT_EXCEEDED, NakReason::TEMPORARY_CONGESTION].contains(&nak.reason) =>
+            {
+                Self::Busy(error)
+            }
+            _ => Self::Association(error),
+        }
+    }
+}
+
+/// What to look at, where the error itself does not say.
+fn authentication_advice(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Authentication(AuthError::Kerberos(_) | AuthError::NoServiceName(_)) => "",
+        _ => ": check user, password and domain, and whether the server knows the security provider",
     }
 }
 
@@ -106,9 +133,9 @@ impl ConnectError {
     /// The server's reason, if it refused the bind.
     pub fn nak(&self) -> Option<NakReason> {
         match self {
-            Self::Authentication(ClientError::Refused(nak)) | Self::Association(ClientError::Refused(nak)) => {
-                Some(nak.reason)
-            }
+            Self::Authentication(ClientError::Refused(nak))
+            | Self::Association(ClientError::Refused(nak))
+            | Self::Busy(ClientError::Refused(nak)) => Some(nak.reason),
             _ => None,
         }
     }

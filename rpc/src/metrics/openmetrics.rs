@@ -65,8 +65,7 @@ impl Collector for Snapshot {
         e.counters("authentications", "Authentications, by provider and outcome", None, authentications)?;
         e.counters("faults", "Fault PDUs sent, by status", None, self.faults.iter().map(|it| one("status", it)))?;
         let refused = self.refused.iter();
-        let refused =
-            refused.map(|(scope, it)| ([("what", it.what.as_ref()), ("scope", scope.as_ref())], it.count));
+        let refused = refused.map(|(scope, it)| ([("what", it.what.as_ref()), ("scope", scope.as_ref())], it.count));
         e.counters("refused", "What was refused because of a limit", None, refused)?;
         let used = self.limits.iter().map(|it| ([("what", it.what.as_ref())], it.used));
         e.gauges("limit_used", "How much of a limit is in use", used)?;
@@ -166,8 +165,7 @@ impl Families<'_> {
         self.counters("call_request", "Stubs of requests", bytes, each(|it| it.request_octets))?;
         self.counters("call_response", "Stubs of responses", bytes, each(|it| it.response_octets))?;
         let (name, help) = (self.name("call_duration"), sentence("How long calls took that did not fail"));
-        let mut family =
-            self.encoder.encode_descriptor(&name, &help, Some(&Unit::Seconds), MetricType::Histogram)?;
+        let mut family = self.encoder.encode_descriptor(&name, &help, Some(&Unit::Seconds), MetricType::Histogram)?;
         for (labels, operation) in labels.iter().zip(operations) {
             let latency = &operation.latency;
             let mut before = 0;

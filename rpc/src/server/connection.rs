@@ -14,18 +14,21 @@ use bytes::{Buf, BytesMut};
 use msrpc_ndr::{Body, Fault};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
-    time::Sleep,
+    sync::{mpsc, watch},
 };
 use tracing::Instrument as _;
 
-use super::ConnectionOptions;
+use super::{
+    ConnectionOptions,
+    deadlines::{Deadlines, Wait},
+};
 use crate::{
     association::{
-        CallKey, CloseReason, Event, IncomingCall, ServerAssociation, ServerConfig, StepDone, StepJob, TransportInfo,
-        body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
+        StepJob, TransportInfo, body_pipe,
+        quota::{CallLease, Deadline, Lease, Resource},
     },
-    transport::Stream,
+    transport::{Stream, pipe},
 };
 
 /// Octets that are prepared for sending at a time.
@@ -34,7 +37,7 @@ const OUTPUT: usize = 64 << 10;
 /// Octets that are read at a time.
 const INPUT: usize = 16 << 10;
 
-/// How long a stream may take to close.
+/// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why a connection of a server ended before its client closed it.
@@ -47,16 +50,19 @@ pub enum ConnectionError {
     /// The client is at fault.
     #[error(transparent)]
     Protocol(#[from] CloseReason),
-    /// The client did not bind in time.
-    #[error("the client did not bind in time")]
-    BindTimeout,
+    /// The client took too long.
+    #[error("the client took too long ({})", .0.name())]
+    TimedOut(Deadline),
+    /// There are too many connections.
+    #[error("{0}")]
+    Refused(Refused),
     /// A security provider panicked.
     #[error("a security provider failed")]
     Provider,
 }
 
 /// Serves a client over a stream that has just been opened, until one side closes it. After `stop`
-/// the connection is closed as soon as nothing is in progress on it.
+/// no further call is begun, and the connection is closed as soon as nothing is in progress on it.
 ///
 /// # Errors
 ///
@@ -68,28 +74,50 @@ pub async fn serve_stream(
     transport: TransportInfo,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ConnectionError> {
+    let client = config.quotas.client(&ClientKey::of(&transport));
+    let lease = client.take(Resource::Connections, 1).map_err(ConnectionError::Refused)?;
+    serve_admitted(config, options, stream, transport, stop, lease).await
+}
+
+/// Serves a client that counts already.
+pub(super) async fn serve_admitted(
+    config: Arc<ServerConfig>,
+    options: ConnectionOptions,
+    stream: impl Stream,
+    transport: TransportInfo,
+    stop: impl Future<Output = ()> + Send,
+    _lease: Lease,
+) -> Result<(), ConnectionError> {
     let (done, finished) = mpsc::unbounded_channel();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        running: config.quotas.running().subscribe(),
+        // A pipe's client reads only what it has asked for.
+        says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
         output: BytesMut::new(),
+        written: 0,
         bodies: Vec::new(),
         done,
         finished,
-        bind_timeout: Some(Box::pin(tokio::time::sleep(options.bind_timeout))),
+        deadlines: Deadlines::new(options),
         stopping: false,
     };
     let result = poll_fn(|cx| {
         if !connection.stopping && stop.as_mut().poll(cx).is_ready() {
             connection.stopping = true;
+            connection.association.stop();
         }
         connection.poll(cx)
     })
     .await;
     // Calls are told and handles run down before the stream, which may take its time.
     let mut stream = connection.into_stream();
-    let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+    if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
+        // Some streams still have to send something.
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+    }
     result
 }
 
@@ -97,12 +125,17 @@ struct Connection<S> {
     stream: S,
     association: ServerAssociation,
     output: BytesMut,
+    /// Octets sent so far.
+    written: u64,
     /// Responses that still grow.
     bodies: Vec<(CallKey, Body)>,
     done: mpsc::UnboundedSender<Done>,
     finished: mpsc::UnboundedReceiver<Done>,
-    bind_timeout: Option<Pin<Box<Sleep>>>,
+    deadlines: Deadlines,
     stopping: bool,
+    says_goodbye: bool,
+    /// For calls: true cuts them off.
+    running: watch::Receiver<bool>,
 }
 
 /// What comes back from other tasks.
@@ -146,12 +179,16 @@ impl<S: Stream> Connection<S> {
                 if let Some(reason) = self.association.close_reason() {
                     return Poll::Ready(Err(reason.clone().into()));
                 }
-                if self.stopping && self.association.is_idle() {
-                    return Poll::Ready(Ok(()));
+                if self.stopping && self.association.is_finished() {
+                    if !std::mem::take(&mut self.says_goodbye) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.association.say_goodbye();
+                    continue;
                 }
             }
-            if let Err(error) = self.check_bind_timeout(cx) {
-                return Poll::Ready(Err(error));
+            if let Some(deadline) = self.check_deadlines(cx) {
+                return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -165,12 +202,25 @@ impl<S: Stream> Connection<S> {
         }
     }
 
-    fn check_bind_timeout(&mut self, cx: &mut Context<'_>) -> Result<(), ConnectionError> {
-        if self.association.is_bound() {
-            self.bind_timeout = None;
+    /// Looks what is waited for, and whether that has been for too long.
+    fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Deadline> {
+        let association = &self.association;
+        let mut wait = match &self.output {
+            output if output.is_empty() => Wait::finish(association.unfinished()),
+            _ => Wait::read(self.written),
+        };
+        if wait == Wait::Nothing && self.deadlines.end_idle() && association.is_idle() {
+            wait = Wait::Idle;
         }
-        let over = self.bind_timeout.as_mut().is_some_and(|timeout| timeout.as_mut().poll(cx).is_ready());
-        if over { Err(ConnectionError::BindTimeout) } else { Ok(()) }
+        let over = self.deadlines.poll(wait, cx)?;
+        if over == Deadline::Idle && association.group().is_some_and(|group| group.open_handles() > 0) {
+            // It is looked again in another such time.
+            self.deadlines.restart();
+            self.deadlines.poll(wait, cx);
+            return None;
+        }
+        association.refused(Refused::TimedOut(over));
+        Some(over)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -196,6 +246,7 @@ impl<S: Stream> Connection<S> {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
+                    self.written += len as u64;
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -206,7 +257,7 @@ impl<S: Stream> Connection<S> {
 
     /// Polls a call once in place; what does not end with that goes to a task of its own.
     fn start(&mut self, incoming: IncomingCall, cx: &mut Context<'_>) {
-        let IncomingCall { key, call, service, request } = incoming;
+        let IncomingCall { key, call, service, request, lease } = incoming;
         let span = tracing::debug_span!(
             "call",
             interface = call.interface().name,
@@ -225,11 +276,17 @@ impl<S: Stream> Connection<S> {
             }))
         };
         match polled {
-            Ok(Ok(outcome)) => self.answer(key, drive(outcome)),
+            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, &self.running)),
             Ok(Err(future)) => {
                 let mut guard = AnswerGuard { key, done: Some(self.done.clone()) };
+                let mut cut = self.running.clone();
                 let running = async move {
-                    let outcome = drive(future.await);
+                    let outcome = tokio::select! {
+                        biased;
+                        outcome = future => outcome,
+                        _ = cut.wait_for(|cut| *cut) => return,
+                    };
+                    let outcome = drive(outcome, lease, &cut);
                     if let Some(done) = guard.done.take() {
                         let _ = done.send(Done::Call(key, outcome));
                     }
@@ -246,7 +303,7 @@ impl<S: Stream> Connection<S> {
     fn answer(&mut self, key: CallKey, outcome: Result<Body, Fault>) {
         match outcome {
             Ok(body) => {
-                if self.association.begin(key) {
+                if self.association.admit(key, &body) && self.association.begin(key) {
                     self.bodies.push((key, body));
                 }
             }
@@ -288,22 +345,34 @@ impl<S: Stream> Connection<S> {
 
     fn authenticate(&self, job: StepJob) {
         let done = self.done.clone();
-        tokio::task::spawn_blocking(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| job.run()));
-            let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+        let turn = Arc::clone(self.association.client()).step();
+        tokio::spawn(async move {
+            let turn = tokio::select! {
+                biased;
+                // The connection is gone.
+                () = done.closed() => return,
+                turn = turn => turn,
+            };
+            tokio::task::spawn_blocking(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| job.run()));
+                drop(turn);
+                let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+            });
         });
     }
 }
 
 /// A response that still grows comes from a method that still runs: a task of its own drives it to
 /// its end, whether the client reads it or not.
-fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
+fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiver<bool>) -> Result<Body, Fault> {
     let mut body = outcome?;
     if body.is_complete() {
         return Ok(body);
     }
     let (sender, driven) = body_pipe(OUTPUT);
+    let mut cut = running.clone();
     let driving = async move {
+        let _lease = lease;
         while let Some(chunk) = body.next().await {
             match chunk {
                 Ok(chunk) => sender.push(chunk),
@@ -314,6 +383,13 @@ fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
             tokio::task::coop::consume_budget().await;
         }
         sender.finish();
+    };
+    let driving = async move {
+        tokio::select! {
+            biased;
+            () = driving => {}
+            _ = cut.wait_for(|cut| *cut) => {}
+        }
     };
     tokio::spawn(driving.in_current_span());
     Ok(driven)

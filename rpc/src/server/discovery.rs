@@ -107,6 +107,7 @@ impl Discovery {
             mapper.syntaxes.clone_from(&config.syntaxes);
             mapper.features = config.features;
             mapper.limits = config.limits;
+            mapper.quotas = Arc::clone(&config.quotas);
             mapper.statistics = Arc::clone(&config.statistics);
             add_management(&mut mapper, self.management, stop);
             (mapper, self.mappers)

@@ -7,7 +7,7 @@
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
 //! - [`fuzz`]: hostile octets for all of it.
 //! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
-//!   [`tshark`] run them; [`file_server`] is Samba with shares.
+//!   [`tshark`] run them; [`file_server`] is Samba with shares; [`kerberos`] has realms.
 //!
 //! Ports and addresses are free ones, files are in temporary folders, and what a test starts ends
 //! with it: tests run beside each other.
@@ -18,6 +18,7 @@ pub mod cluster;
 pub mod file_server;
 pub mod fuzz;
 pub mod impacket;
+pub mod kerberos;
 pub mod node;
 pub mod observe;
 pub mod pcap;
@@ -30,7 +31,6 @@ pub mod trial;
 pub mod tshark;
 
 /// The interfaces in `tests/idl`.
-#[allow(clippy::all, unreachable_pub)]
 pub mod interfaces {
     include!(concat!(env!("OUT_DIR"), "/midl.rs"));
 }
