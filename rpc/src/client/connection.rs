@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
+use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, Interface, TransportError};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
@@ -27,6 +27,7 @@ use crate::{
     association::{
         BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
+    metrics::{CallMeter, ClientMetrics, InterfaceMetrics, LinkMeter},
     pdu::RejectReason,
     transport::Stream,
 };
@@ -61,6 +62,7 @@ struct Handle {
     id: AssociationId,
     /// One negotiation at a time.
     negotiating: Arc<AsyncMutex<()>>,
+    metrics: Arc<ClientMetrics>,
 }
 
 impl Drop for Handle {
@@ -87,6 +89,8 @@ struct Inner {
     /// Closed once there is nothing more to come.
     stream: Option<Pin<Box<dyn Stream>>>,
     output: BytesMut,
+    /// Counts the connection until it has ended.
+    meter: Option<LinkMeter>,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
     negotiation: Option<Exchange>,
@@ -144,6 +148,7 @@ impl Connection {
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
+        metrics: &Arc<ClientMetrics>,
     ) -> Result<(Self, Negotiation), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
@@ -152,6 +157,7 @@ impl Connection {
             association,
             stream: Some(Box::pin(stream)),
             output: BytesMut::new(),
+            meter: Some(metrics.connection()),
             driver: None,
             calls: HashMap::new(),
             negotiation: Some(Exchange { sender, _turn: None }),
@@ -163,7 +169,12 @@ impl Connection {
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
-        let handle = Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: Arc::default() };
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+            id: AssociationId::unique(),
+            negotiating: Arc::default(),
+            metrics: Arc::clone(metrics),
+        };
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
         tokio::spawn(drive(Driver { shared }).instrument(span));
@@ -178,6 +189,11 @@ impl Connection {
     /// The association group that the server put the connection into, for others to join.
     pub fn group(&self) -> u32 {
         self.handle.shared.lock().association.group()
+    }
+
+    /// The counters of an interface.
+    pub(super) fn metrics(&self, interface: &'static Interface) -> Arc<InterfaceMetrics> {
+        self.handle.metrics.interface(interface)
     }
 
     /// Looks at the state of the connection.
@@ -225,6 +241,7 @@ impl Connection {
         object: Option<Uuid>,
         piped: bool,
         request: Body,
+        meter: &CallMeter,
     ) -> Result<Answer, ChannelError> {
         let shared = &self.handle.shared;
         let mut request = Some(request);
@@ -239,6 +256,7 @@ impl Connection {
                 inner.association.stream(call_id);
             }
             if let Some(request) = request.take_if(|request| request.is_complete()) {
+                meter.request(request.ready_len());
                 inner.push_all(call_id, request);
             }
             Ok(PendingCall { connection: self, call_id: Some(call_id) })
@@ -248,7 +266,7 @@ impl Connection {
         // the driver makes in between would go unseen.
         let outcome = poll_fn(|cx| {
             let (sent, outcome) = shared.with(|inner| {
-                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, cx));
+                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, meter, cx));
                 (sent, inner.poll_outcome(call_id, cx))
             });
             if sent {
@@ -291,7 +309,7 @@ impl Inner {
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
-    fn poll_request(&mut self, call_id: u32, body: &mut Body, cx: &mut Context<'_>) -> bool {
+    fn poll_request(&mut self, call_id: u32, body: &mut Body, meter: &CallMeter, cx: &mut Context<'_>) -> bool {
         loop {
             if self.calls.get(&call_id).is_none_or(|slot| slot.outcome.is_some()) {
                 return true;
@@ -306,7 +324,10 @@ impl Inner {
                 }
             }
             match body.poll_next(cx) {
-                Poll::Ready(Some(Ok(chunk))) => self.association.push(call_id, chunk),
+                Poll::Ready(Some(Ok(chunk))) => {
+                    meter.request(chunk.len());
+                    self.association.push(call_id, chunk);
+                }
                 Poll::Ready(Some(Err(error))) => {
                     self.association.abandon(call_id);
                     self.flush();
@@ -367,6 +388,7 @@ impl Inner {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
+                    self.meter.iter().for_each(|meter| meter.sent(len));
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -382,7 +404,11 @@ impl Inner {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
         let buffer = self.association.input();
         buffer.reserve(INPUT);
-        pin!(stream.read_buf(buffer)).poll(cx)
+        let polled = pin!(stream.read_buf(buffer)).poll(cx);
+        if let (Poll::Ready(Ok(len)), Some(meter)) = (&polled, &self.meter) {
+            meter.received(*len);
+        }
+        polled
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -494,6 +520,7 @@ impl Inner {
         }
         self.association.disconnected();
         self.output = BytesMut::new();
+        self.meter = None;
         self.ended = Some(reason);
     }
 }

@@ -60,10 +60,6 @@ impl LinkMeter {
     pub(crate) fn sent(&self, len: usize) {
         self.metrics.sent.add(octets(len));
     }
-
-    pub(crate) fn interface(&self, interface: &'static Interface) -> Arc<InterfaceMetrics> {
-        self.metrics.interface(interface)
-    }
 }
 
 impl Drop for LinkMeter {

@@ -12,6 +12,8 @@ pub enum Ended {
     Shutdown,
     /// It was dropped with the server.
     CutOff,
+    /// It did not introduce itself as its transport wants it.
+    Opening,
     /// The transport failed.
     Transport,
     /// The client sent octets that are no PDU.
@@ -36,10 +38,11 @@ pub enum Ended {
 
 impl Ended {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Closed,
         Self::Shutdown,
         Self::CutOff,
+        Self::Opening,
         Self::Transport,
         Self::Malformed,
         Self::Sequence,
@@ -58,6 +61,7 @@ impl Ended {
             Self::Closed => "closed",
             Self::Shutdown => "shutdown",
             Self::CutOff => "cut_off",
+            Self::Opening => "opening",
             Self::Transport => "transport",
             Self::Malformed => "malformed",
             Self::Sequence => "sequence",

@@ -29,6 +29,7 @@ use super::{
     ClientMetrics,
     snapshot::{ClientSnapshot, Operation, Snapshot, Tally},
 };
+use crate::server::Monitor;
 
 /// The media type of [`text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -72,6 +73,12 @@ impl Collector for Snapshot {
         let limits = self.limits.iter().map(|it| ([("what", it.what.as_ref())], it.limit));
         e.gauges("limit", "How much there may be", limits)?;
         e.operations(&self.operations)
+    }
+}
+
+impl Collector for Monitor {
+    fn encode(&self, encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.snapshot().encode(encoder)
     }
 }
 

@@ -45,8 +45,7 @@ impl InterfaceMetrics {
 
     /// A call begins.
     pub(crate) fn begin(self: &Arc<Self>, opnum: u16) -> CallMeter {
-        let meter =
-            CallMeter { interface: Arc::clone(self), place: self.place(opnum), since: None, end: End::Answered };
+        let meter = CallMeter { interface: Arc::clone(self), place: self.place(opnum), since: None, end: End::Failed };
         if let Some(counters) = meter.counters() {
             counters.started.one();
         }
@@ -57,13 +56,6 @@ impl InterfaceMetrics {
     pub(crate) fn request(&self, opnum: u16, len: usize) {
         if let Some(counters) = self.operations.get(self.place(opnum)) {
             counters.request_octets.add(octets(len));
-        }
-    }
-
-    /// Octets of a response's stub go.
-    pub(crate) fn response(&self, opnum: u16, len: usize) {
-        if let Some(counters) = self.operations.get(self.place(opnum)) {
-            counters.response_octets.add(octets(len));
         }
     }
 
@@ -120,16 +112,17 @@ impl CallMeter {
         self.interface.operations.get(self.place)
     }
 
-    /// The call runs: its time counts from now on.
+    /// The call runs: its time counts from now on. It ends in a fault unless something else is said.
     #[must_use]
     pub fn runs(mut self) -> Self {
         self.since = Some(Instant::now());
+        self.end = End::Fault;
         self
     }
 
-    /// The call ends in a fault.
-    pub fn fault(&mut self) {
-        self.end = End::Fault;
+    /// The call ends without a response: in a fault, or in nothing.
+    pub(crate) fn broke_off(&mut self, fault: bool) {
+        self.end = if fault { End::Fault } else { End::Failed };
     }
 
     /// The call ends without an answer, unless something else is said later.
@@ -138,7 +131,7 @@ impl CallMeter {
     }
 
     /// The call has an answer.
-    pub(crate) fn answered(&mut self) {
+    pub fn answered(&mut self) {
         self.end = End::Answered;
     }
 
@@ -217,7 +210,7 @@ mod tests {
         let interfaces = Interfaces::default();
         let metrics = interfaces.of(&INTERFACE);
         for opnum in 0..=u16::MAX {
-            drop(interfaces.of(&INTERFACE).begin(opnum).runs());
+            interfaces.of(&INTERFACE).begin(opnum).runs().answered();
         }
         metrics.request(70, 5);
         let snapshot = interfaces.snapshot();
@@ -237,9 +230,10 @@ mod tests {
         };
         let never_ran = metrics.begin(0);
         let mut faulty = metrics.begin(0).runs();
-        let answered = metrics.begin(0).runs();
+        let mut answered = metrics.begin(0).runs();
+        answered.answered();
         assert_eq!(state(), (3, 3, 0, 0, 0));
-        faulty.fault();
+        faulty.broke_off(true);
         drop(faulty);
         assert_eq!(state(), (3, 2, 0, 1, 1));
         drop((never_ran, answered));
