@@ -24,6 +24,7 @@ pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod rpcclient;
 pub mod samba;
 pub mod smbtorture;
