@@ -29,6 +29,7 @@ pub struct Demo {
     folder: Arc<TempDir>,
     child: Child,
     binding: String,
+    metrics: String,
 }
 
 impl Demo {
@@ -69,6 +70,11 @@ impl Demo {
         Self::run(folder, command, &data).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// The address that counters are told at.
+    pub fn metrics(&self) -> &str {
+        self.metrics.trim_start_matches("http://").trim_end_matches("/metrics")
+    }
+
     /// The kernel's table of the demo's limits.
     pub fn limits(&self) -> String {
         read(Path::new(&format!("/proc/{}/limits", self.child.id())))
@@ -97,7 +103,7 @@ impl Demo {
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        let mut demo = Self { folder, child, binding: String::new() };
+        let mut demo = Self { folder, child, binding: String::new(), metrics: String::new() };
         while !ready.exists() {
             if demo.child.try_wait().unwrap().is_some() || begun.elapsed() > Duration::from_secs(30) {
                 return Err(demo.log());
@@ -106,6 +112,7 @@ impl Demo {
         }
         let endpoints: serde_json::Value = serde_json::from_str(&read(&ready)).unwrap();
         endpoints["fsrvp"][0].as_str().unwrap().clone_into(&mut demo.binding);
+        endpoints["metrics"][0].as_str().unwrap().clone_into(&mut demo.metrics);
         Ok(demo)
     }
 

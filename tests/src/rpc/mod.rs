@@ -25,6 +25,7 @@ pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod registry;
 pub mod rpcclient;
 pub mod samba;

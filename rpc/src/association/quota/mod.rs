@@ -67,6 +67,7 @@ pub struct Quotas {
     steps: Arc<Semaphore>,
     clients: Mutex<HashMap<ClientKey, Weak<ClientQuota>>>,
     log: refused::Throttle,
+    refusals: refused::Counts,
     running: watch::Sender<bool>,
 }
 
@@ -125,7 +126,7 @@ impl Counters {
 }
 
 impl SharedLimits {
-    fn of(&self, resource: Resource) -> Allowance {
+    pub(crate) fn of(&self, resource: Resource) -> Allowance {
         match resource {
             Resource::Connections => self.connections,
             Resource::Groups => self.groups,
@@ -158,6 +159,7 @@ impl Quotas {
             steps: semaphore(limits.provider_steps.total),
             clients: Mutex::default(),
             log: refused::Throttle::default(),
+            refusals: refused::Counts::default(),
             running: watch::Sender::new(false),
         }
     }
@@ -206,9 +208,15 @@ impl Quotas {
     /// Something is refused because of a limit. Everything that is goes through here.
     pub fn refused(&self, refused: Refused) {
         tracing::debug!(%refused, "refused");
+        self.refusals.count(refused);
         if let Some(left_out) = self.log.admit() {
             tracing::warn!(%refused, not_logged = left_out, "a client was refused something");
         }
+    }
+
+    /// How often something was refused: what, whose limit it was, and how often.
+    pub fn refusals(&self) -> Vec<(Refused, u64)> {
+        self.refusals.all()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, Weak<ClientQuota>>> {
