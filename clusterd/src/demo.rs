@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     cluster::{forming::Description, store},
-    config::{Cluster, Config, DataFolder, Provider, Samba, Share},
+    config::{Cluster, Config, DataFolder, Kerberos, Principal, Provider, Samba, Share},
     daemon::{Daemon, DaemonError, Endpoints},
 };
 
@@ -61,6 +61,14 @@ pub struct Options {
     /// Its password
     #[arg(long, value_name = "WORD", default_value = "Passw0rd")]
     pub password: String,
+
+    /// Lets Kerberos in, with the keys in this file
+    #[arg(long, value_name = "FILE")]
+    pub keytab: Option<PathBuf>,
+
+    /// One more administrator: user:NAME@REALM, or a SID; may be repeated
+    #[arg(long, value_name = "WHO")]
+    pub administrator: Vec<Principal>,
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
@@ -128,7 +136,7 @@ impl Demo {
 
     /// What a visitor wants to know.
     pub fn greeting(&self) -> String {
-        let Endpoints { fsrvp, epmapper, clusapi } = self.endpoints();
+        let Endpoints { fsrvp, epmapper, clusapi, metrics } = self.endpoints();
         let mut lines = vec!["clusterd demo: a cluster, ClusAPI [MS-CMRP] 3.0, is served at".to_owned()];
         lines.extend(clusapi.iter().map(|binding| format!("    {binding}")));
         lines.push("File Server Remote VSS [MS-FSRVP] at".to_owned());
@@ -151,6 +159,7 @@ impl Demo {
                 format!("Share {}: {}\nExposed: links in {}", share.name, share.path.display(), exposed.display())
             })),
         }
+        lines.extend(metrics.iter().map(|url| format!("Metrics: {url}")));
         lines.push("\nTry, from another terminal:\n".to_owned());
         lines.extend(self.commands().into_iter().map(|command| format!("    {command}")));
         lines.push("\nCtrl-C ends it.".to_owned());
@@ -226,7 +235,15 @@ fn data_folder(options: &Options) -> io::Result<(Option<TempDir>, PathBuf)> {
 fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> {
     let mut config = Config { data: DataFolder(data.to_owned()), ..Config::default() };
     config.tcp.listen = vec![options.listen];
-    config.cluster = Some(Cluster { node: Some(NODE.to_owned()), ..Cluster::default() });
+    config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let mut cluster = Cluster { node: Some(NODE.to_owned()), ..Cluster::default() };
+    cluster.administrators.extend_from_slice(&options.administrator);
+    config.cluster = Some(cluster);
+    config.fsrvp.access.extend_from_slice(&options.administrator);
+    if let Some(keytab) = &options.keytab {
+        let keytab = std::path::absolute(keytab).map_err(|error| DaemonError::Data { path: keytab.clone(), error })?;
+        config.kerberos = Some(Kerberos { keytab: Some(keytab), ..Kerberos::default() });
+    }
     let snapshots = |kind: &str| data.join("snapshots").join(kind);
     let unmade = |path: PathBuf| move |error| DaemonError::Data { path, error };
     fs::create_dir_all(data.join("snapshots")).map_err(unmade(data.join("snapshots")))?;

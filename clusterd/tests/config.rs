@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use clusterd::config::{Config, PipeTrust, Provider};
+use clusterd::config::{Config, Limits, PipeTrust, Provider};
 
 const CLUSTERD: &str = env!("CARGO_BIN_EXE_clusterd");
 
@@ -42,6 +42,7 @@ fn the_example_is_good_and_its_comments_show_the_defaults() {
     assert_eq!(all.log.level, config.log.level);
     assert_eq!(all.samba.unwrap().configuration, config.samba.unwrap().configuration);
     assert_eq!(all.tcp.listen.len(), 1);
+    assert_eq!((&all.limits, &config.limits), (&Limits::default(), &Limits::default()));
 }
 
 #[test]
@@ -51,6 +52,10 @@ fn what_nobody_knows_is_named_with_its_line() {
     let error =
         load("[[fsrvp.provider]]\nname = \"a\"\ntype = \"copy\"\nsnapshots = \"/s\"\nprogram = \"/x\"\n").unwrap_err();
     assert!(error.contains("program"), "{error}");
+    let error = load("[limits]\nconections = 3\n").unwrap_err();
+    assert!(error.contains("line 2") && error.contains("connections_per_client"), "{error}");
+    let error = load("[limits]\nconnections_per_client = 0\nidle_seconds = 0\n").unwrap_err();
+    assert!(error.contains("limits.connections_per_client is 0") && !error.contains("idle"), "{error}");
     let error = load("[fsrvp]\naccess = [\"joe\"]\n").unwrap_err();
     assert!(error.contains("user:NAME"), "{error}");
 }

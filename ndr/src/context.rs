@@ -271,11 +271,21 @@ impl From<HandleError> for Fault {
     }
 }
 
+/// What counts the open handles of several tables together, and has a limit of its own.
+pub trait HandleQuota: fmt::Debug + Send + Sync {
+    /// Counts one more handle. False if there is no room for it.
+    fn open(&self) -> bool;
+
+    /// So many handles that were counted are closed.
+    fn closed(&self, handles: usize);
+}
+
 /// The context handles of an association group.
 #[derive(Debug)]
 pub struct HandleTable {
     entries: Mutex<Entries>,
     limit: usize,
+    quota: Option<Arc<dyn HandleQuota>>,
 }
 
 #[derive(Debug, Default)]
@@ -296,7 +306,12 @@ impl HandleTable {
 
     /// A table without handles, for at most `limit` of them.
     pub fn new(limit: usize) -> Self {
-        Self { entries: Mutex::default(), limit }
+        Self { entries: Mutex::default(), limit, quota: None }
+    }
+
+    /// A table without handles, for at most `limit` of them and no more than `quota` has room for.
+    pub fn within(limit: usize, quota: Arc<dyn HandleQuota>) -> Self {
+        Self { entries: Mutex::default(), limit, quota: Some(quota) }
     }
 
     /// The number of open handles.
@@ -340,8 +355,10 @@ impl HandleTable {
         let entry = Arc::new(Entry { uuid, interface, handle_type, closed: Latch::default() });
         let slot = Slot { entry, value: Arc::new(value) };
         let mut entries = self.lock();
-        let others = entries.by_uuid.len() - usize::from(entries.by_uuid.contains_key(&old.uuid));
-        if entries.run_down || others >= self.limit {
+        let replaces = entries.by_uuid.contains_key(&old.uuid);
+        let others = entries.by_uuid.len() - usize::from(replaces);
+        let has_room = !entries.run_down && others < self.limit;
+        if !has_room || !replaces && !self.quota.as_ref().is_none_or(|quota| quota.open()) {
             // The value is dropped after the lock: its `Drop` may use the table.
             drop(entries);
             return Err(Fault::NO_RESOURCES);
@@ -408,6 +425,7 @@ impl HandleTable {
     pub fn close(&self, raw: ContextHandle) {
         let slot = self.lock().by_uuid.remove(&raw.uuid);
         if let Some(slot) = slot {
+            self.give_back(1);
             slot.entry.closed.set();
         }
     }
@@ -419,8 +437,15 @@ impl HandleTable {
             entries.run_down = true;
             std::mem::take(&mut entries.by_uuid)
         };
+        self.give_back(slots.len());
         for slot in slots.into_values() {
             slot.entry.closed.set();
+        }
+    }
+
+    fn give_back(&self, handles: usize) {
+        if let Some(quota) = &self.quota {
+            quota.closed(handles);
         }
     }
 

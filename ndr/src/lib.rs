@@ -58,7 +58,8 @@ pub use channel::{
 };
 pub use codec::{Codec, ConformantStruct, Enum16, Int3264, UInt3264, get_top, put_top};
 pub use context::{
-    ClientHandle, ContextHandle, Handle, HandleChange, HandleError, HandleRefusal, HandleTable, HandleType, InGroup,
+    ClientHandle, ContextHandle, Handle, HandleChange, HandleError, HandleQuota, HandleRefusal, HandleTable,
+    HandleType, InGroup,
 };
 pub use decoder::{CountSlot, Decoder};
 pub use encoder::{Encoder, derive_count, wrong_arm};

@@ -50,7 +50,7 @@ const PEERS: &[Peer] = &[
     },
     Peer { what: "tshark, which reads our captures", package: "tshark", probe: ("tshark", &["--version"]) },
     Peer {
-        what: "Python environments, for impacket from PyPI",
+        what: "Python environments, for impacket and prometheus-client from PyPI",
         package: "python3-venv",
         probe: ("dpkg-query", &["-s", "python3-venv"]),
     },
@@ -86,6 +86,13 @@ const PEERS: &[Peer] = &[
         package: "samba-dsdb-modules",
         probe: ("dpkg-query", &["-s", "samba-dsdb-modules"]),
     },
+    Peer { what: "MIT's KDC, for Kerberos", package: "krb5-kdc", probe: ("dpkg-query", &["-s", "krb5-kdc"]) },
+    Peer {
+        what: "kadmin.local, which gives it accounts",
+        package: "krb5-admin-server",
+        probe: ("dpkg-query", &["-s", "krb5-admin-server"]),
+    },
+    Peer { what: "kinit, which gets tickets", package: "krb5-user", probe: ("dpkg-query", &["-s", "krb5-user"]) },
 ];
 
 impl Peer {

@@ -9,6 +9,7 @@ use std::{
 
 use msrpc_ndr::HandleTable;
 
+use super::quota::{ClientQuota, Lease, Refused, Resource};
 use crate::auth::PeerIdentity;
 
 /// Who opened a handle: handles are never seen by another principal, not even within one group.
@@ -32,11 +33,9 @@ impl Principal {
 }
 
 /// The association groups of a server, whatever its transports.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct AssociationGroups {
     groups: Mutex<Groups>,
-    max_groups: usize,
-    max_handles: usize,
 }
 
 #[derive(Debug, Default)]
@@ -54,7 +53,12 @@ pub struct AssociationGroup {
     max_handles: usize,
     tables: Mutex<HashMap<Principal, Arc<HandleTable>>>,
     registry: Weak<AssociationGroups>,
+    client: Arc<ClientQuota>,
+    _lease: Lease,
 }
+
+/// Tables of handles in a group from which on those that nobody uses are thrown away.
+const TABLES: usize = 16;
 
 /// Why a connection may not join, or create, an association group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -66,16 +70,11 @@ pub enum GroupError {
     #[error("association group {0:#x} belongs to another client")]
     OtherClient(u32),
     /// There are too many groups.
-    #[error("there are too many association groups")]
-    TooMany,
+    #[error("there are too many association groups: {0}")]
+    TooMany(#[from] Refused),
 }
 
 impl AssociationGroups {
-    /// No groups yet; at most `max_groups`, each with at most `max_handles` handles per principal.
-    pub fn new(max_groups: usize, max_handles: usize) -> Arc<Self> {
-        Arc::new(Self { groups: Mutex::default(), max_groups, max_handles })
-    }
-
     /// The number of groups.
     pub fn len(&self) -> usize {
         self.lock().by_id.values().filter(|group| group.strong_count() > 0).count()
@@ -86,20 +85,20 @@ impl AssociationGroups {
         self.len() == 0
     }
 
-    /// A new group for a client.
+    /// A new group for a client, with at most `max_handles` handles per principal.
     ///
     /// # Errors
     ///
     /// Fails if there are too many.
     pub fn create(
         self: &Arc<Self>,
+        client: &Arc<ClientQuota>,
+        max_handles: usize,
         transport: &str,
         address: Option<IpAddr>,
     ) -> Result<Arc<AssociationGroup>, GroupError> {
+        let lease = client.take(Resource::Groups, 1)?;
         let mut groups = self.lock();
-        if groups.by_id.len() >= self.max_groups {
-            return Err(GroupError::TooMany);
-        }
         let id = loop {
             groups.last = groups.last.wrapping_add(1);
             if groups.last != 0 && !groups.by_id.contains_key(&groups.last) {
@@ -110,9 +109,11 @@ impl AssociationGroups {
             id,
             transport: transport.to_owned(),
             address,
-            max_handles: self.max_handles,
+            max_handles,
             tables: Mutex::default(),
             registry: Arc::downgrade(self),
+            client: Arc::clone(client),
+            _lease: lease,
         });
         groups.by_id.insert(id, Arc::downgrade(&group));
         Ok(group)
@@ -144,11 +145,24 @@ impl AssociationGroup {
         self.id
     }
 
+    /// The number of open handles.
+    pub fn open_handles(&self) -> usize {
+        let tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        tables.values().map(|table| table.len()).sum()
+    }
+
     /// The handles of a principal.
     pub fn handles(&self, principal: Principal) -> Arc<HandleTable> {
         let mut tables = self.tables.lock().unwrap_or_else(PoisonError::into_inner);
-        let table = tables.entry(principal).or_insert_with(|| Arc::new(HandleTable::new(self.max_handles)));
-        Arc::clone(table)
+        if let Some(table) = tables.get(&principal) {
+            return Arc::clone(table);
+        }
+        if tables.len() >= TABLES {
+            tables.retain(|_, table| Arc::strong_count(table) > 1 || !table.is_empty());
+        }
+        let table = Arc::new(HandleTable::within(self.max_handles, Arc::clone(&self.client) as _));
+        tables.insert(principal, Arc::clone(&table));
+        table
     }
 }
 

@@ -11,12 +11,14 @@ mod fragments;
 mod framing;
 mod group;
 mod inbound;
+pub mod quota;
 mod security;
 pub mod server;
 
 pub use body::{BodySender, body_pipe};
 pub use client::{BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal};
 pub use group::{AssociationGroup, AssociationGroups, GroupError, Principal};
+pub use quota::{Allowance, ClientKey, ClientQuota, Quotas, Refused, SharedLimits};
 pub use security::{Acceptor, AcceptorFn, StepDone, StepJob};
 pub use server::{
     CallKey, CloseReason, Event, IncomingCall, ServerAssociation, ServerConfig, ServerLimits, TransportInfo,

@@ -78,6 +78,9 @@ pub enum ConnectError {
         /// The server's reason.
         reason: RejectReason,
     },
+    /// The server has as many connections as it may have, in all or from this client.
+    #[error("the server has no room for another connection ({0}): try again later, or close some")]
+    Busy(ClientError),
     /// The server refuses the bind, or does not speak RPC.
     #[error("{0}: is that the right port?")]
     Association(ClientError),
@@ -98,7 +101,15 @@ pub enum ConnectError {
 
 impl From<ClientError> for ConnectError {
     fn from(error: ClientError) -> Self {
-        if error.is_authentication() { Self::Authentication(error) } else { Self::Association(error) }
+        match &error {
+            refused if refused.is_authentication() => Self::Authentication(error),
+            ClientError::Refused(nak)
+                if [NakReason::LOCAL_LIMIT_EXCEEDED, NakReason::TEMPORARY_CONGESTION].contains(&nak.reason) =>
+            {
+                Self::Busy(error)
+            }
+            _ => Self::Association(error),
+        }
     }
 }
 
@@ -122,9 +133,9 @@ impl ConnectError {
     /// The server's reason, if it refused the bind.
     pub fn nak(&self) -> Option<NakReason> {
         match self {
-            Self::Authentication(ClientError::Refused(nak)) | Self::Association(ClientError::Refused(nak)) => {
-                Some(nak.reason)
-            }
+            Self::Authentication(ClientError::Refused(nak))
+            | Self::Association(ClientError::Refused(nak))
+            | Self::Busy(ClientError::Refused(nak)) => Some(nak.reason),
             _ => None,
         }
     }

@@ -7,31 +7,34 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{Body, Fault};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::mpsc,
-    time::Sleep,
-};
+use tokio::{io::AsyncWriteExt, sync::watch};
 use tracing::Instrument as _;
 
-use super::ConnectionOptions;
+use super::{
+    ConnectionOptions,
+    deadlines::{Deadlines, Wait},
+    mailbox::{self, Mailbox},
+};
 use crate::{
     association::{
-        CallKey, CloseReason, Event, IncomingCall, ServerAssociation, ServerConfig, StepDone, StepJob, TransportInfo,
-        body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
+        StepJob, TransportInfo, body_pipe,
+        quota::{CallLease, Deadline, Lease, Resource},
     },
-    transport::Stream,
+    metrics::{CallMeter, ConnectionMeter, Ended},
+    transport::{Stream, pipe, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
 
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
+/// How long closing a stream may take.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// Why a connection of a server ended before its client closed it.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +46,37 @@ pub enum ConnectionError {
     /// The client is at fault.
     #[error(transparent)]
     Protocol(#[from] CloseReason),
-    /// The client did not bind in time.
-    #[error("the client did not bind in time")]
-    BindTimeout,
+    /// The client took too long.
+    #[error("the client took too long ({})", .0.name())]
+    TimedOut(Deadline),
+    /// There are too many connections.
+    #[error("{0}")]
+    Refused(Refused),
     /// A security provider panicked.
     #[error("a security provider failed")]
     Provider,
 }
 
+impl ConnectionError {
+    /// What it is counted as.
+    fn ended(&self) -> Ended {
+        match self {
+            Self::Transport(_) => Ended::Transport,
+            Self::Protocol(CloseReason::Pdu(_)) => Ended::Malformed,
+            Self::Protocol(CloseReason::Sequence(_)) => Ended::Sequence,
+            Self::Protocol(CloseReason::Authentication(_)) => Ended::Authentication,
+            Self::Protocol(CloseReason::Protection { .. }) => Ended::Protection,
+            Self::Protocol(CloseReason::BindRefused(_)) => Ended::BindRefused,
+            Self::Protocol(CloseReason::AlterRefused(_)) => Ended::AlterRefused,
+            Self::TimedOut(_) => Ended::TimedOut,
+            Self::Refused(_) => Ended::Limit,
+            Self::Provider => Ended::Provider,
+        }
+    }
+}
+
 /// Serves a client over a stream that has just been opened, until one side closes it. After `stop`
-/// the connection is closed as soon as nothing is in progress on it.
+/// no further call is begun, and the connection is closed as soon as nothing is in progress on it.
 ///
 /// # Errors
 ///
@@ -64,39 +88,75 @@ pub async fn serve_stream(
     transport: TransportInfo,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ConnectionError> {
-    let (done, finished) = mpsc::unbounded_channel();
+    let client = config.quotas.client(&ClientKey::of(&transport));
+    let lease = client.take(Resource::Connections, 1).map_err(ConnectionError::Refused)?;
+    serve_admitted(config, options, stream, transport, stop, lease).await
+}
+
+/// Serves a client that counts already.
+pub(super) async fn serve_admitted(
+    config: Arc<ServerConfig>,
+    options: ConnectionOptions,
+    stream: impl Stream,
+    transport: TransportInfo,
+    stop: impl Future<Output = ()> + Send,
+    _lease: Lease,
+) -> Result<(), ConnectionError> {
+    let meter = config.metrics.connection();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        meter,
+        reading: Reading::default(),
+        running: config.quotas.running().subscribe(),
+        // A pipe's client reads only what it has asked for.
+        says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
         output: BytesMut::new(),
+        written: 0,
         bodies: Vec::new(),
-        done,
-        finished,
-        bind_timeout: Some(Box::pin(tokio::time::sleep(options.bind_timeout))),
+        done: Mailbox::new(),
+        deadlines: Deadlines::new(options),
         stopping: false,
     };
     let result = poll_fn(|cx| {
         if !connection.stopping && stop.as_mut().poll(cx).is_ready() {
             connection.stopping = true;
+            connection.association.stop();
         }
         connection.poll(cx)
     })
     .await;
-    let _ = connection.stream.shutdown().await;
+    connection.meter.ended(match &result {
+        Ok(()) if connection.stopping => Ended::Shutdown,
+        Ok(()) => Ended::Closed,
+        Err(error) => error.ended(),
+    });
+    // Calls are told and handles run down before the stream, which may take its time.
+    let mut stream = connection.into_stream();
+    if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
+        // Some streams still have to send something.
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+    }
     result
 }
 
 struct Connection<S> {
     stream: S,
+    reading: Reading,
+    meter: ConnectionMeter,
     association: ServerAssociation,
     output: BytesMut,
+    /// Octets sent so far.
+    written: u64,
     /// Responses that still grow.
     bodies: Vec<(CallKey, Body)>,
-    done: mpsc::UnboundedSender<Done>,
-    finished: mpsc::UnboundedReceiver<Done>,
-    bind_timeout: Option<Pin<Box<Sleep>>>,
+    done: Mailbox<Done>,
+    deadlines: Deadlines,
     stopping: bool,
+    says_goodbye: bool,
+    /// For calls: true cuts them off.
+    running: watch::Receiver<bool>,
 }
 
 /// What comes back from other tasks.
@@ -107,10 +167,14 @@ enum Done {
 }
 
 impl<S: Stream> Connection<S> {
+    fn into_stream(self) -> S {
+        self.stream
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             let mut progress = false;
-            while let Poll::Ready(Some(done)) = self.finished.poll_recv(cx) {
+            while let Some(done) = self.done.take(cx) {
                 progress = true;
                 match done {
                     Done::Call(key, outcome) => self.answer(key, outcome),
@@ -136,12 +200,16 @@ impl<S: Stream> Connection<S> {
                 if let Some(reason) = self.association.close_reason() {
                     return Poll::Ready(Err(reason.clone().into()));
                 }
-                if self.stopping && self.association.is_idle() {
-                    return Poll::Ready(Ok(()));
+                if self.stopping && self.association.is_finished() {
+                    if !std::mem::take(&mut self.says_goodbye) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.association.say_goodbye();
+                    continue;
                 }
             }
-            if let Err(error) = self.check_bind_timeout(cx) {
-                return Poll::Ready(Err(error));
+            if let Some(deadline) = self.check_deadlines(cx) {
+                return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -150,17 +218,34 @@ impl<S: Stream> Connection<S> {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
     }
 
-    fn check_bind_timeout(&mut self, cx: &mut Context<'_>) -> Result<(), ConnectionError> {
-        if self.association.is_bound() {
-            self.bind_timeout = None;
+    /// Looks what is waited for, and whether that has been for too long.
+    fn check_deadlines(&mut self, cx: &mut Context<'_>) -> Option<Deadline> {
+        let association = &self.association;
+        let mut wait = match &self.output {
+            output if output.is_empty() => Wait::finish(association.unfinished()),
+            _ => Wait::read(self.written),
+        };
+        if wait == Wait::Nothing && self.deadlines.end_idle() && association.is_idle() {
+            wait = Wait::Idle;
         }
-        let over = self.bind_timeout.as_mut().is_some_and(|timeout| timeout.as_mut().poll(cx).is_ready());
-        if over { Err(ConnectionError::BindTimeout) } else { Ok(()) }
+        let over = self.deadlines.poll(wait, cx)?;
+        if over == Deadline::Idle && association.group().is_some_and(|group| group.open_handles() > 0) {
+            // It is looked again in another such time.
+            self.deadlines.restart();
+            self.deadlines.poll(wait, cx);
+            return None;
+        }
+        association.refused(Refused::TimedOut(over));
+        Some(over)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
@@ -168,9 +253,11 @@ impl<S: Stream> Connection<S> {
         if !self.association.wants_input() || self.output.len() > OUTPUT {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
+        if let Poll::Ready(Ok(len)) = polled {
+            self.meter.received(len);
+        }
+        polled
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
@@ -186,6 +273,8 @@ impl<S: Stream> Connection<S> {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
+                    self.written += len as u64;
+                    self.meter.sent(len);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -196,7 +285,8 @@ impl<S: Stream> Connection<S> {
 
     /// Polls a call once in place; what does not end with that goes to a task of its own.
     fn start(&mut self, incoming: IncomingCall, cx: &mut Context<'_>) {
-        let IncomingCall { key, call, service, request } = incoming;
+        let IncomingCall { key, call, service, request, lease, meter } = incoming;
+        let meter = meter.runs();
         let span = tracing::debug_span!(
             "call",
             interface = call.interface().name,
@@ -215,13 +305,19 @@ impl<S: Stream> Connection<S> {
             }))
         };
         match polled {
-            Ok(Ok(outcome)) => self.answer(key, drive(outcome)),
+            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, meter, &self.running)),
             Ok(Err(future)) => {
-                let mut guard = AnswerGuard { key, done: Some(self.done.clone()) };
+                let mut guard = AnswerGuard { key, done: Some(self.done.sender()) };
+                let mut cut = self.running.clone();
                 let running = async move {
-                    let outcome = drive(future.await);
+                    let outcome = tokio::select! {
+                        biased;
+                        outcome = future => outcome,
+                        _ = cut.wait_for(|cut| *cut) => return,
+                    };
+                    let outcome = drive(outcome, lease, meter, &cut);
                     if let Some(done) = guard.done.take() {
-                        let _ = done.send(Done::Call(key, outcome));
+                        done.post(Done::Call(key, outcome));
                     }
                 };
                 tokio::spawn(running.instrument(span));
@@ -236,7 +332,7 @@ impl<S: Stream> Connection<S> {
     fn answer(&mut self, key: CallKey, outcome: Result<Body, Fault>) {
         match outcome {
             Ok(body) => {
-                if self.association.begin(key) {
+                if self.association.admit(key, &body) && self.association.begin(key) {
                     self.bodies.push((key, body));
                 }
             }
@@ -277,31 +373,63 @@ impl<S: Stream> Connection<S> {
     }
 
     fn authenticate(&self, job: StepJob) {
-        let done = self.done.clone();
-        tokio::task::spawn_blocking(move || {
-            let result = catch_unwind(AssertUnwindSafe(|| job.run()));
-            let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+        let done = self.done.sender();
+        let turn = Arc::clone(self.association.client()).step();
+        tokio::spawn(async move {
+            let turn = tokio::select! {
+                biased;
+                // The connection is gone.
+                () = done.closed() => return,
+                turn = turn => turn,
+            };
+            tokio::task::spawn_blocking(move || {
+                let result = catch_unwind(AssertUnwindSafe(|| job.run()));
+                drop(turn);
+                done.post(result.map_or(Done::ProviderFailed, Done::Step));
+            });
         });
     }
 }
 
 /// A response that still grows comes from a method that still runs: a task of its own drives it to
 /// its end, whether the client reads it or not.
-fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
+fn drive(
+    outcome: Result<Body, Fault>,
+    lease: CallLease,
+    mut meter: CallMeter,
+    running: &watch::Receiver<bool>,
+) -> Result<Body, Fault> {
     let mut body = outcome?;
     if body.is_complete() {
+        meter.response(body.ready_len());
+        meter.answered();
         return Ok(body);
     }
     let (sender, driven) = body_pipe(OUTPUT);
+    let mut cut = running.clone();
     let driving = async move {
+        let _lease = lease;
         while let Some(chunk) = body.next().await {
             match chunk {
-                Ok(chunk) => sender.push(chunk),
+                Ok(chunk) => {
+                    meter.response(chunk.len());
+                    sender.push(chunk);
+                }
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
+            // A body that nobody reads has room for ever: others must get their turn.
+            tokio::task::coop::consume_budget().await;
         }
+        meter.answered();
         sender.finish();
+    };
+    let driving = async move {
+        tokio::select! {
+            biased;
+            () = driving => {}
+            _ = cut.wait_for(|cut| *cut) => {}
+        }
     };
     tokio::spawn(driving.in_current_span());
     Ok(driven)
@@ -310,13 +438,13 @@ fn drive(outcome: Result<Body, Fault>) -> Result<Body, Fault> {
 /// Answers a call whose implementation panics.
 struct AnswerGuard {
     key: CallKey,
-    done: Option<mpsc::UnboundedSender<Done>>,
+    done: Option<mailbox::Sender<Done>>,
 }
 
 impl Drop for AnswerGuard {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            let _ = done.send(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
+            done.post(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
         }
     }
 }

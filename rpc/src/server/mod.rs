@@ -22,9 +22,14 @@
 //! ```
 
 mod connection;
+mod deadlines;
 mod discovery;
+mod limits;
 mod listen;
 mod logon;
+mod mailbox;
+mod monitor;
+mod refusal;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -36,13 +41,20 @@ use tokio::{
 use tracing::Instrument as _;
 
 pub use connection::{ConnectionError, serve_stream};
+pub use deadlines::ConnectionOptions;
 pub use listen::ListenError;
+pub use monitor::Monitor;
 
 use crate::{
-    association::{Acceptor, ServerConfig, ServerLimits},
+    association::{
+        Acceptor, ClientKey, Quotas, Refused, ServerConfig, SharedLimits, TransportInfo,
+        quota::{Lease, Resource},
+    },
     epm::Registration,
-    transport::Listener,
+    metrics::Ended,
+    transport::{Listener, Opening},
 };
+use connection::serve_admitted;
 
 /// Builds a [`Server`].
 #[derive(Debug)]
@@ -50,23 +62,9 @@ pub struct ServerBuilder {
     config: ServerConfig,
     listeners: Vec<Listener>,
     options: ConnectionOptions,
-    max_connections: usize,
+    shared: SharedLimits,
     discovery: discovery::Discovery,
     logon: logon::Logon,
-}
-
-/// What concerns each connection of a server, beside its association.
-#[derive(Clone, Copy, Debug)]
-pub struct ConnectionOptions {
-    /// How long a client may take to bind.
-    pub bind_timeout: Duration,
-}
-
-impl Default for ConnectionOptions {
-    /// 30 seconds to bind.
-    fn default() -> Self {
-        Self { bind_timeout: Duration::from_secs(30) }
-    }
 }
 
 impl Default for ServerBuilder {
@@ -82,7 +80,7 @@ impl ServerBuilder {
             config: ServerConfig::new(Vec::new()),
             listeners: Vec::new(),
             options: ConnectionOptions::default(),
-            max_connections: 16_384,
+            shared: SharedLimits::default(),
             discovery: discovery::Discovery::default(),
             logon: logon::Logon::default(),
         }
@@ -106,24 +104,6 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the limits of connections and calls.
-    pub fn limits(mut self, limits: ServerLimits) -> Self {
-        self.config.limits = limits;
-        self
-    }
-
-    /// Sets how many connections there may be at a time (16,384). Further ones wait.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections;
-        self
-    }
-
-    /// Sets how long a client may take to bind (30 seconds).
-    pub fn bind_timeout(mut self, timeout: Duration) -> Self {
-        self.options.bind_timeout = timeout;
-        self
-    }
-
     /// Changes anything else.
     pub fn configure(mut self, change: impl FnOnce(&mut ServerConfig)) -> Self {
         change(&mut self.config);
@@ -141,9 +121,10 @@ impl ServerBuilder {
         }
         self.config.acceptors.extend(self.logon.acceptors());
         let (stop, _) = watch::channel(false);
+        self.config.quotas = Quotas::new(limits::within_files(self.shared));
         let discovered = self.discovery.open(&mut self.config, &self.listeners, &stop)?;
         let config = Arc::new(self.config);
-        let permits = Arc::new(Semaphore::new(self.max_connections.min(Semaphore::MAX_PERMITS)));
+        let refusals = Arc::new(Semaphore::new(refusal::AT_A_TIME));
         let mut addresses = Vec::new();
         let mut tasks = JoinSet::new();
         let mut listen = |config: &Arc<ServerConfig>, listeners: Vec<Listener>, addresses: &mut Vec<SocketAddr>| {
@@ -152,7 +133,7 @@ impl ServerBuilder {
                 let shared = Listening {
                     config: Arc::clone(config),
                     options: self.options,
-                    permits: Arc::clone(&permits),
+                    refusals: Arc::clone(&refusals),
                     stop: stop.subscribe(),
                 };
                 tasks.spawn(shared.run(listener));
@@ -195,23 +176,52 @@ impl Server {
         &self.config
     }
 
-    /// Accepts no more connections, lets calls in progress end, and closes the connections. What
-    /// has not ended after `grace` is cut off.
+    /// What of its limits is in use.
+    pub fn quotas(&self) -> &Arc<Quotas> {
+        &self.config.quotas
+    }
+
+    /// Shuts the server down, and waits until nothing of it runs any more:
+    ///
+    /// - It accepts no more connections, and is taken out of the endpoint map.
+    /// - Further calls are answered `nca_server_too_busy`, and are not executed.
+    /// - Calls in progress go on, those that nobody waits for any more too. A connection without any
+    ///   is told so (a `shutdown` PDU, but not over pipes) and closed. Its context handles are run
+    ///   down.
+    /// - What has not ended after `grace` is cut off: connections are closed, and the futures of
+    ///   calls are dropped.
     pub async fn shutdown(mut self, grace: Duration) {
         self.registration = None;
         self.stop.send_replace(true);
-        let all = async { while self.tasks.join_next().await.is_some() {} };
+        let all = async {
+            while self.tasks.join_next().await.is_some() {}
+            self.config.quotas.running().closed().await;
+        };
         if tokio::time::timeout(grace, all).await.is_err() {
-            tracing::warn!(?grace, "connections are cut off");
+            let (connections, calls) = (self.quotas().used(Resource::Connections), self.quotas().used(Resource::Calls));
+            tracing::warn!(?grace, connections, calls, "what is in progress is cut off");
+            self.config.quotas.running().send_replace(true);
             self.tasks.shutdown().await;
+            // A future that blocks its thread cannot be dropped.
+            let _ = tokio::time::timeout(CUTTING, self.config.quotas.running().closed()).await;
         }
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.config.quotas.running().send_replace(true);
+    }
+}
+
+/// How long dropping what is cut off may take.
+const CUTTING: Duration = Duration::from_secs(5);
+
 struct Listening {
     config: Arc<ServerConfig>,
     options: ConnectionOptions,
-    permits: Arc<Semaphore>,
+    /// For connections that are told that there are too many.
+    refusals: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
 }
 
@@ -221,36 +231,12 @@ impl Listening {
         let mut stop = self.stop.clone();
         tracing::info!(%listener, "listening");
         loop {
-            let accepted = async {
-                // The semaphore is never closed.
-                let permit = Arc::clone(&self.permits).acquire_owned().await.ok();
-                (listener.accept().await, permit)
-            };
             tokio::select! {
                 biased;
                 () = stopped(&mut stop) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                (accepted, permit) = accepted => match accepted {
-                    Ok(opening) => {
-                        let span = tracing::info_span!("connection", peer = tracing::field::Empty);
-                        let (config, options) = (Arc::clone(&self.config), self.options);
-                        let mut stop = self.stop.clone();
-                        let serving = async move {
-                            let (stream, info) = match opening.await {
-                                Ok(opened) => opened,
-                                Err(error) => return tracing::warn!(%error, "connection refused"),
-                            };
-                            if let Some(peer) = info.address {
-                                tracing::Span::current().record("peer", tracing::field::display(peer));
-                            }
-                            match serve_stream(config, options, stream, info, stopped(&mut stop)).await {
-                                Ok(()) => tracing::debug!("closed"),
-                                Err(error) => tracing::warn!(%error, "connection ended"),
-                            }
-                            drop(permit);
-                        };
-                        connections.spawn(serving.instrument(span));
-                    }
+                accepted = listener.accept(self.options.keep_alive) => match accepted {
+                    Ok((client, opening)) => self.admit(&client, opening, &mut connections),
                     // Too many open files, mostly: accepting again at once would spin.
                     Err(error) => {
                         tracing::warn!(%error, "accept");
@@ -262,6 +248,53 @@ impl Listening {
         drop(listener);
         while connections.join_next().await.is_some() {}
     }
+
+    /// Serves a connection, unless there are too many.
+    fn admit(&self, client: &ClientKey, opening: Opening, connections: &mut JoinSet<()>) {
+        let lease = match self.config.quotas.client(client).take(Resource::Connections, 1) {
+            Ok(lease) => lease,
+            Err(_refused) => {
+                if let Ok(turn) = Arc::clone(&self.refusals).try_acquire_owned() {
+                    connections.spawn(refusal::refuse(opening, turn));
+                }
+                return;
+            }
+        };
+        let span = tracing::info_span!("connection", peer = tracing::field::Empty);
+        let (config, options, refusals) = (Arc::clone(&self.config), self.options, Arc::clone(&self.refusals));
+        let mut stop = self.stop.clone();
+        let serving = async move {
+            let (stream, info) = match opening.await {
+                Ok(opened) => opened,
+                Err(error) => {
+                    config.metrics.connection().ended(Ended::Opening);
+                    return tracing::warn!(%error, "connection refused");
+                }
+            };
+            if let Some(peer) = info.address {
+                tracing::Span::current().record("peer", tracing::field::display(peer));
+            }
+            // Some transports only say now whose the connection is.
+            let Ok(lease) = rename(lease, &config, &info) else {
+                if let Ok(turn) = refusals.try_acquire_owned() {
+                    refusal::refuse(Box::pin(std::future::ready(Ok((stream, info)))), turn).await;
+                }
+                return;
+            };
+            match serve_admitted(config, options, stream, info, stopped(&mut stop), lease).await {
+                Ok(()) => tracing::debug!("closed"),
+                Err(ConnectionError::TimedOut(deadline)) => tracing::debug!(?deadline, "connection ended"),
+                Err(error) => tracing::warn!(%error, "connection ended"),
+            }
+        };
+        connections.spawn(serving.instrument(span));
+    }
+}
+
+/// Counts a connection as that of the client whose it turns out to be.
+fn rename(lease: Lease, config: &ServerConfig, info: &TransportInfo) -> Result<Lease, Refused> {
+    let client = config.quotas.client(&ClientKey::of(info));
+    if *lease.client().key() == *client.key() { Ok(lease) } else { client.take(Resource::Connections, 1) }
 }
 
 /// Waits until the server is to stop.

@@ -6,6 +6,7 @@ pub mod memory;
 #[cfg(unix)]
 pub mod np;
 pub mod pipe;
+pub(crate) mod reading;
 #[cfg(feature = "smb")]
 pub mod smb;
 pub mod tcp;
@@ -17,7 +18,9 @@ use tokio::{
     net::ToSocketAddrs,
 };
 
-use crate::association::TransportInfo;
+pub use tcp::KeepAlive;
+
+use crate::association::{ClientKey, TransportInfo};
 
 /// A stream in both directions.
 pub trait Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
@@ -57,16 +60,19 @@ impl Listener {
         }
     }
 
-    pub(crate) async fn accept(&mut self) -> io::Result<Opening> {
+    /// A connection, and whose it is as far as that can be known already.
+    pub(crate) async fn accept(&mut self, alive: Option<KeepAlive>) -> io::Result<(ClientKey, Opening)> {
         match self {
             Self::Tcp(listener, address) => {
-                let (stream, info) = tcp::accept(listener, *address).await?;
-                Ok(Box::pin(std::future::ready(Ok((Box::new(stream) as _, info)))))
+                let (stream, info) = tcp::accept(listener, *address, alive).await?;
+                let client = ClientKey::of(&info);
+                Ok((client, Box::pin(std::future::ready(Ok((Box::new(stream) as _, info))))))
             }
             #[cfg(unix)]
             Self::Local(listener) => listener.accept().await,
+            // smbd says it in the handover.
             #[cfg(unix)]
-            Self::Pipe(listener) => listener.accept().await,
+            Self::Pipe(listener) => Ok((ClientKey::Unknown, listener.accept().await?)),
         }
     }
 }

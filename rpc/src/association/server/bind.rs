@@ -1,6 +1,6 @@
 //! bind, alter_context and auth3: presentation contexts, association groups, security legs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use msrpc_ndr::{AuthLevel, ByteOrder, Encoding, Syntax};
@@ -10,8 +10,9 @@ use super::{
     StepDone, StepJob,
 };
 use crate::{
-    association::{bind_phase::BindPdu, security::Security},
+    association::{bind_phase::BindPdu, quota::Resource, security::Security},
     auth::{AuthError, Step},
+    metrics::AuthOutcome,
     pdu::{
         Bind, BindAck, BindFeatures, ContextElement, ContextResult, Head, Header, MUST_RECV_FRAG_SIZE, NakReason,
         Outcome, PduType, PfcFlags, RejectReason, SecTrailer, SyntaxId, verification::PContext, write_pdu,
@@ -81,7 +82,7 @@ impl ServerAssociation {
         // Everybody can receive the least size, whatever they say.
         self.max_xmit_frag = ours.min(bind.max_recv_frag.max(MUST_RECV_FRAG_SIZE));
         self.multiplexed = pdu.header.flags.contains(PfcFlags::CONC_MPX);
-        let results = self.negotiate(&bind, pdu.header.order()).map_err(refuse)?;
+        let results = self.negotiate(&bind, pdu.header.order());
         let group = self.join(bind.assoc_group).map_err(refuse)?;
         let leg = match &pdu.verifier {
             Some((trailer, token)) => Some(self.new_security(trailer, token).map_err(refuse)?),
@@ -104,9 +105,7 @@ impl ServerAssociation {
     fn on_alter(&mut self, pdu: &BindPdu) -> Result<(), (Fault, CloseReason)> {
         let bind = Bind::parse(&pdu.body, pdu.header.order())
             .map_err(|error| (Fault::PROTOCOL_ERROR, CloseReason::Pdu(error)))?;
-        let results = self
-            .negotiate(&bind, pdu.header.order())
-            .map_err(|_| (Fault::PROTOCOL_ERROR, CloseReason::AlterRefused("too many presentation contexts")))?;
+        let results = self.negotiate(&bind, pdu.header.order());
         if pdu.verifier.is_some() && self.security.is_empty() {
             self.header_signing = pdu.header.flags.contains(PfcFlags::SUPPORT_HEADER_SIGN);
         }
@@ -146,11 +145,14 @@ impl ServerAssociation {
             return Err(refuse("the security context is not being established"));
         }
         let several = self.features.contains(BindFeatures::SECURITY_CONTEXT_MULTIPLEXING);
-        if !self.security.is_empty() && !several || self.security.len() >= self.config.limits.max_security_contexts {
-            let reason = CloseReason::AlterRefused("too many security contexts");
-            return Err((Fault::PROTOCOL_ERROR, reason));
+        let too_many = (Fault::PROTOCOL_ERROR, CloseReason::AlterRefused("too many security contexts"));
+        if !self.security.is_empty() && !several {
+            return Err(too_many);
         }
-        self.new_security(trailer, token).map_err(|_| refuse("the security provider or level is not supported"))
+        self.new_security(trailer, token).map_err(|reason| match reason {
+            NakReason::LOCAL_LIMIT_EXCEEDED => too_many,
+            _ => refuse("the security provider or level is not supported"),
+        })
     }
 
     /// The security context that a further leg belongs to, taken out of the table.
@@ -172,6 +174,10 @@ impl ServerAssociation {
             return Err(NakReason::NOT_SPECIFIED);
         }
         let context = acceptor.accept(level);
+        let limit = self.config.limits.max_security_contexts;
+        if !self.take(Resource::SecurityContexts, self.security.len(), limit) {
+            return Err(NakReason::LOCAL_LIMIT_EXCEEDED);
+        }
         let SecTrailer { auth_type, context_id, .. } = *trailer;
         self.security.push(SecurityEntry { id: context_id, auth_type, level, state: SecurityState::Stepping });
         Ok((context_id, StepJob::new(context, token.clone())))
@@ -212,12 +218,17 @@ impl ServerAssociation {
                 let identity = security.context.peer();
                 let anonymous = identity.as_ref().is_none_or(|identity| identity.user.is_none());
                 let key = security.context.session_key();
+                let outcome = if anonymous { AuthOutcome::Anonymous } else { AuthOutcome::Accepted };
+                self.config.metrics.authenticated(auth_type, outcome);
                 match self.caller(identity.as_ref(), auth_type, level, key) {
                     Some(association) => (SecurityState::Done { security, association, anonymous }, token),
                     None => (SecurityState::Failed, None),
                 }
             }
-            Err(error) => return self.leg_failed(&header, index, error),
+            Err(error) => {
+                self.config.metrics.authenticated(auth_type, AuthOutcome::Refused);
+                return self.leg_failed(&header, index, error);
+            }
         };
         let trailer = match &state {
             SecurityState::Waiting(security) | SecurityState::Done { security, .. } => Some(security.trailer()),
@@ -259,7 +270,7 @@ impl ServerAssociation {
         flags.set(PfcFlags::SUPPORT_HEADER_SIGN, signing);
         let head = Head { ptype, flags, order: header.order(), call_id: header.call_id };
         let verifier = token.as_ref().map(|(trailer, token)| (*trailer, token.as_slice()));
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         match write_pdu(&mut self.control, head, verifier, |w| ack.write(w)) {
             Ok(()) => self.phase = Phase::Bound,
             Err(error) => self.end(error.into()),
@@ -271,7 +282,7 @@ impl ServerAssociation {
         let groups = &self.config.groups;
         let (protocol, address) = (&self.transport.protocol, self.transport.address.map(|a: SocketAddr| a.ip()));
         let joined = match id {
-            0 => groups.create(protocol, address),
+            0 => groups.create(&self.client, self.config.limits.max_handles, protocol, address),
             id => groups.join(id, protocol, address),
         };
         match joined {
@@ -283,7 +294,7 @@ impl ServerAssociation {
             Err(error) => {
                 tracing::info!(%error, "bind refused");
                 Err(match error {
-                    crate::association::GroupError::TooMany => NakReason::LOCAL_LIMIT_EXCEEDED,
+                    crate::association::GroupError::TooMany(_) => NakReason::LOCAL_LIMIT_EXCEEDED,
                     _ => NakReason::NOT_SPECIFIED,
                 })
             }
@@ -291,43 +302,51 @@ impl ServerAssociation {
     }
 
     /// Decides on the presentation contexts of a bind ([MS-RPCE] 3.3.1.5.3, 3.3.1.5.6).
-    fn negotiate(&mut self, bind: &Bind, order: ByteOrder) -> Result<Vec<ContextResult>, NakReason> {
+    fn negotiate(&mut self, bind: &Bind, order: ByteOrder) -> Vec<ContextResult> {
         bind.contexts
             .iter()
             .map(|element| match element.features() {
                 Some(offered) => {
                     self.features = offered & self.config.features;
-                    Ok(ContextResult { outcome: Outcome::NegotiateAck(self.features), syntax: SyntaxId::NIL })
+                    ContextResult { outcome: Outcome::NegotiateAck(self.features), syntax: SyntaxId::NIL }
                 }
                 None => self.negotiate_context(bind, element, order),
             })
             .collect()
     }
 
-    fn negotiate_context(
-        &mut self,
-        bind: &Bind,
-        element: &ContextElement,
-        order: ByteOrder,
-    ) -> Result<ContextResult, NakReason> {
+    fn negotiate_context(&mut self, bind: &Bind, element: &ContextElement, order: ByteOrder) -> ContextResult {
         let Some(service) = self.config.service(&element.interface).cloned() else {
-            return Ok(ContextResult::reject(RejectReason::ABSTRACT_SYNTAX));
+            return ContextResult::reject(RejectReason::ABSTRACT_SYNTAX);
         };
         let Some(syntax) = self.choose(bind, element, order) else {
-            return Ok(ContextResult::reject(RejectReason::TRANSFER_SYNTAXES));
+            return ContextResult::reject(RejectReason::TRANSFER_SYNTAXES);
         };
         let named = PContext { interface: element.interface, syntax: syntax.into() };
         match self.contexts.get(&element.id) {
             Some(existing) if existing.named == named => {}
-            Some(_) => return Ok(ContextResult::reject(RejectReason::NOT_SPECIFIED)),
-            None if self.contexts.len() >= self.config.limits.max_contexts => {
-                return Err(NakReason::LOCAL_LIMIT_EXCEEDED);
-            }
+            Some(_) => return ContextResult::reject(RejectReason::NOT_SPECIFIED),
             None => {
-                self.contexts.insert(element.id, Presentation { service, syntax, named });
+                if !self.take(Resource::Contexts, self.contexts.len(), self.config.limits.max_contexts) {
+                    return ContextResult::reject(RejectReason::LOCAL_LIMIT);
+                }
+                let metrics = self.config.metrics.interface(service.interface());
+                self.contexts.insert(element.id, Arc::new(Presentation { service, syntax, named, metrics }));
             }
         }
-        Ok(ContextResult::accept(syntax))
+        ContextResult::accept(syntax)
+    }
+
+    /// Takes one more of what the connection keeps until it ends, and has `present` of.
+    fn take(&mut self, resource: Resource, present: usize, limit: usize) -> bool {
+        if present >= limit {
+            self.client.refuse(resource);
+            return false;
+        }
+        match self.leases.iter_mut().find(|lease| lease.resource() == resource) {
+            Some(lease) => lease.grow(1).is_ok(),
+            None => self.client.take(resource, 1).map(|lease| self.leases.push(lease)).is_ok(),
+        }
     }
 
     /// The transfer syntax of an element: the one preferred among all that the client offers for

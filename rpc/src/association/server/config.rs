@@ -5,9 +5,9 @@ use std::{fmt, net::SocketAddr, sync::Arc};
 use msrpc_ndr::{AuthLevel, CallLimits, HandleTable, Service, SessionKey, Syntax};
 
 use crate::{
-    association::{Acceptor, AssociationGroups},
+    association::{Acceptor, AssociationGroups, Quotas},
     auth::PeerIdentity,
-    mgmt::Statistics,
+    metrics::ServerMetrics,
     pdu::{BindFeatures, MUST_RECV_FRAG_SIZE, SyntaxId},
 };
 
@@ -23,10 +23,12 @@ pub struct ServerConfig {
     pub syntaxes: Vec<Syntax>,
     /// Features that clients may negotiate.
     pub features: BindFeatures,
-    /// Limits.
+    /// Limits of each connection.
     pub limits: ServerLimits,
+    /// What there is in all and for each client, and how much of it is in use.
+    pub quotas: Arc<Quotas>,
     /// Counters.
-    pub statistics: Arc<Statistics>,
+    pub metrics: Arc<ServerMetrics>,
 }
 
 impl ServerConfig {
@@ -35,11 +37,12 @@ impl ServerConfig {
         Self {
             services,
             acceptors: Vec::new(),
-            groups: AssociationGroups::new(65_536, HandleTable::DEFAULT_LIMIT),
+            groups: Arc::default(),
             syntaxes: vec![Syntax::Ndr64, Syntax::Ndr],
             features: BindFeatures::SECURITY_CONTEXT_MULTIPLEXING | BindFeatures::KEEP_CONNECTION_ON_ORPHAN,
             limits: ServerLimits::default(),
-            statistics: Arc::default(),
+            quotas: Arc::default(),
+            metrics: Arc::default(),
         }
     }
 
@@ -66,23 +69,35 @@ impl fmt::Debug for ServerConfig {
     }
 }
 
-/// Limits of each connection of a server.
+/// Limits of each connection of a server. Those of a client with all its connections, and of the
+/// whole server, are in [`SharedLimits`](crate::association::SharedLimits).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServerLimits {
     /// Largest fragment sent, and offered to receive; at least
     /// [`MUST_RECV_FRAG_SIZE`](crate::pdu::MUST_RECV_FRAG_SIZE). Larger ones that arrive are
     /// accepted.
     pub max_frag: u16,
-    /// Presentation contexts.
+    /// Presentation contexts; further ones are rejected (`local_limit_exceeded`).
     pub max_contexts: usize,
-    /// Security contexts.
+    /// Security contexts; an alter_context that would begin another is answered a fault, and the
+    /// connection ends.
     pub max_security_contexts: usize,
-    /// Calls at a time; further ones are answered `nca_server_too_busy`.
+    /// Context handles of one caller in an association group; a call that would open more ends in
+    /// `nca_s_fault_remote_no_memory`.
+    pub max_handles: usize,
+    /// Calls at a time; further ones are answered `nca_server_too_busy`. Calls that nobody waits for
+    /// any more count as long as they run.
     pub max_calls: usize,
+    /// Fragments of a request that is not a pipe; one of more is answered
+    /// `nca_s_fault_remote_no_memory`.
+    pub max_fragments: usize,
     /// Octets of the requests of all calls in progress, the one that is arriving included: a request
     /// that goes beyond is answered `nca_s_fault_remote_no_memory`. Requests of one fragment are always
-    /// let through.
+    /// let through. Of pipes only what waits for the implementation counts.
     pub max_pending_octets: usize,
+    /// Octets of responses that wait to be sent before no further call is begun, and no longer
+    /// response is asked for more.
+    pub max_queued_octets: usize,
     /// Octets of a fragmented PDU of the bind phase.
     pub max_bind: usize,
     /// Octets of a request that are held back until it is complete; what is larger is streamed.
@@ -96,14 +111,18 @@ pub struct ServerLimits {
 
 impl Default for ServerLimits {
     /// Fragments of 5840 octets as Windows has them; 1024 presentation and 64 security contexts;
-    /// 1024 calls; 128 MiB of requests in progress; 128 KiB of bind; streams from 1 MiB on, with 1 MiB waiting.
+    /// 65,536 handles; 1024 calls; 65,536 fragments; 128 MiB of requests in progress; 1 MiB of
+    /// responses that wait; 128 KiB of bind; streams from 1 MiB on, with 1 MiB waiting.
     fn default() -> Self {
         Self {
             max_frag: 5840,
             max_contexts: 1024,
             max_security_contexts: 64,
+            max_handles: HandleTable::DEFAULT_LIMIT,
             max_calls: 1024,
+            max_fragments: 65_536,
             max_pending_octets: 128 << 20,
+            max_queued_octets: 1 << 20,
             max_bind: 128 << 10,
             stream_from: 1 << 20,
             stream_bound: 1 << 20,
@@ -129,6 +148,8 @@ pub struct TransportInfo {
     pub endpoint: String,
     /// Who the transport says the client is: an SMB session, the peer of a local socket.
     pub identity: Option<PeerIdentity>,
+    /// The number of the user at the other end of a local socket.
+    pub uid: Option<u32>,
     /// The level that calls without security context count at, because the transport protects them.
     pub level: AuthLevel,
     /// The transport's session key.

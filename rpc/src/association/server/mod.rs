@@ -9,7 +9,10 @@ pub use config::{ServerConfig, ServerLimits, TransportInfo};
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use bytes::BytesMut;
@@ -19,13 +22,14 @@ use super::{
     AssociationGroup, SequenceError, StepDone, StepJob,
     bind_phase::{BindPhaseError, Reassembly},
     body::BodySender,
-    fragments::Outbound,
     framing::{Frame, Input},
     inbound::Inbound,
+    quota::{CallLease, ClientKey, ClientQuota, Lease, Refused},
     security::Security,
 };
 use crate::{
     auth::AuthError,
+    metrics::{CallMeter, InterfaceMetrics},
     pdu::{
         BindFeatures, BindNak, FaultHead, Head, Header, NakReason, PduError, PduType, PfcFlags, Verifier,
         split_verifier, verification::PContext, write_pdu,
@@ -67,6 +71,10 @@ pub struct IncomingCall {
     pub service: Arc<dyn Service>,
     /// The request's stub; large ones are still growing.
     pub request: Body,
+    /// What the call takes of the client's allowance: to be kept as long as the implementation runs.
+    pub lease: CallLease,
+    /// Counts the call until it is dropped.
+    pub meter: CallMeter,
 }
 
 impl std::fmt::Debug for IncomingCall {
@@ -118,15 +126,22 @@ impl From<BindPhaseError> for CloseReason {
 pub struct ServerAssociation {
     config: Arc<ServerConfig>,
     transport: Arc<TransportInfo>,
+    client: Arc<ClientQuota>,
+    /// What the connection keeps until it ends.
+    leases: Vec<Lease>,
     input: Input,
+    /// PDUs received.
+    frames: u64,
     events: VecDeque<Event>,
     /// PDUs that are not fragments of responses.
     control: BytesMut,
-    replies: VecDeque<Outbound>,
+    replies: VecDeque<respond::Reply>,
+    /// Octets of responses that wait to be sent.
+    queued: Arc<AtomicUsize>,
     phase: Phase,
     reassembly: Reassembly,
     step: Option<bind::PendingStep>,
-    contexts: HashMap<u16, Presentation>,
+    contexts: HashMap<u16, Arc<Presentation>>,
     security: Vec<SecurityEntry>,
     /// The security context of the bind; `None` if it had none.
     bound_security: Option<u32>,
@@ -143,6 +158,8 @@ pub struct ServerAssociation {
     last_call_id: Option<u32>,
     serial: u64,
     close: Option<CloseReason>,
+    /// No further call is begun.
+    stopping: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,13 +172,33 @@ enum Phase {
     Bound,
 }
 
+/// What a client has begun and has to go on with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// Nothing that it alone could go on with.
+    Nothing,
+    /// It has not bound.
+    Bind,
+    /// A security context is not established.
+    Leg,
+    /// A PDU has not come as a whole: the one behind so many.
+    Pdu(u64),
+    /// A request has not come as a whole.
+    Request {
+        /// The client's number of the call.
+        call_id: u32,
+        /// Octets of its stub so far.
+        octets: usize,
+    },
+}
+
 /// A presentation context.
-#[derive(Clone)]
 struct Presentation {
     service: Arc<dyn Service>,
     syntax: Syntax,
     /// As the client named them.
     named: PContext,
+    metrics: Arc<InterfaceMetrics>,
 }
 
 impl std::fmt::Debug for Presentation {
@@ -198,12 +235,18 @@ struct Incoming {
     opnum: u16,
     flags: PfcFlags,
     security: Option<u32>,
-    /// Octets of the stub so far.
+    /// Octets of the stub so far; of a pipe those that may be waiting.
     octets: usize,
+    fragments: usize,
+    /// The operation reads it as a pipe.
+    piped: bool,
+    lease: CallLease,
     stub: Inbound,
     /// The call, until it is complete or streamed.
     call: Option<Call>,
-    service: Presentation,
+    /// How often it has been cancelled before it ran.
+    cancel_count: u8,
+    service: Arc<Presentation>,
 }
 
 /// A call whose response has not been sent.
@@ -215,6 +258,10 @@ struct Active {
     order: ByteOrder,
     /// Octets of the request, which the implementation may hold.
     octets: usize,
+    /// Kept until the response has been handed over.
+    _lease: CallLease,
+    /// What its response takes.
+    held: Option<respond::Held>,
     security: Option<u32>,
     cancel_count: u8,
     /// No answer is wanted.
@@ -225,13 +272,18 @@ impl ServerAssociation {
     /// A connection that has just been accepted.
     pub fn new(config: Arc<ServerConfig>, transport: TransportInfo) -> Self {
         let max_xmit_frag = config.limits.max_frag;
+        let client = config.quotas.client(&ClientKey::of(&transport));
         Self {
             config,
+            client,
+            leases: Vec::new(),
             transport: Arc::new(transport),
             input: Input::default(),
+            frames: 0,
             events: VecDeque::new(),
             control: BytesMut::new(),
             replies: VecDeque::new(),
+            queued: Arc::default(),
             phase: Phase::Established,
             reassembly: Reassembly::default(),
             step: None,
@@ -249,7 +301,13 @@ impl ServerAssociation {
             last_call_id: None,
             serial: 0,
             close: None,
+            stopping: false,
         }
+    }
+
+    /// The client's part of what the server has.
+    pub fn client(&self) -> &Arc<ClientQuota> {
+        &self.client
     }
 
     /// Where received octets go; [`process`](Self::process) follows.
@@ -268,10 +326,15 @@ impl ServerAssociation {
         }
     }
 
-    /// Whether more octets can be processed now: no step of authentication is under way, and the
-    /// body being received has room.
+    /// Whether more octets can be processed now: no step of authentication is under way, the body
+    /// being received has room, and not too many responses wait to be sent.
     pub fn wants_input(&self) -> bool {
-        self.close.is_none() && self.step.is_none() && self.full_body().is_none()
+        self.close.is_none() && self.step.is_none() && self.full_body().is_none() && self.may_answer()
+    }
+
+    /// Whether more responses may be queued: a client that does not read them is not served either.
+    fn may_answer(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) < self.config.limits.max_queued_octets
     }
 
     /// The body that has no room, if that is what keeps the connection from going on.
@@ -279,9 +342,9 @@ impl ServerAssociation {
         self.incoming.as_ref().and_then(|incoming| incoming.stub.full())
     }
 
-    /// The next thing to be done.
+    /// The next thing to be done, if there is one now.
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        if self.may_answer() { self.events.pop_front() } else { None }
     }
 
     /// Takes the result of an [`Event::Authenticate`].
@@ -311,6 +374,55 @@ impl ServerAssociation {
             && self.replies.is_empty()
     }
 
+    /// Begins no further call: they are answered `nca_server_too_busy`. What is in progress goes on.
+    pub fn stop(&mut self) {
+        self.stopping = true;
+    }
+
+    /// Whether no call is in progress any more, nor anything to be sent: what a connection that is
+    /// to end need not wait for.
+    pub fn is_finished(&self) -> bool {
+        self.calls.is_empty()
+            && self.incoming.is_none()
+            && self.step.is_none()
+            && self.control.is_empty()
+            && self.replies.is_empty()
+    }
+
+    /// Tells the client that the connection ends now ([MS-RPCE] 3.3.3.4.2, C706 12.6.4.11).
+    pub fn say_goodbye(&mut self) {
+        if self.phase == Phase::Bound && self.close.is_none() {
+            let head = Head { ptype: PduType::Shutdown, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
+            self.config.metrics.pdu_sent();
+            let _ = write_pdu(&mut self.control, head, None, |_| Ok(()));
+        }
+    }
+
+    /// Notes that the client is refused something.
+    pub fn refused(&self, refused: Refused) {
+        self.config.quotas.refused(refused);
+    }
+
+    /// What the client has begun and not ended, beside calls.
+    pub fn unfinished(&self) -> Unfinished {
+        let legs = self.security.iter().any(|entry| matches!(entry.state, SecurityState::Waiting(_)));
+        if self.phase != Phase::Bound {
+            Unfinished::Bind
+        } else if self.step.is_some() {
+            Unfinished::Leg
+        } else if !self.wants_input() {
+            Unfinished::Nothing
+        } else if let Some(incoming) = self.incoming.as_ref().filter(|incoming| !incoming.piped) {
+            Unfinished::Request { call_id: incoming.call_id, octets: incoming.octets }
+        } else if self.reassembly.in_progress() || !self.input.is_empty() {
+            Unfinished::Pdu(self.frames)
+        } else if legs {
+            Unfinished::Leg
+        } else {
+            Unfinished::Nothing
+        }
+    }
+
     /// The number of calls whose response has not been given.
     pub fn pending_calls(&self) -> usize {
         self.calls.len()
@@ -322,7 +434,8 @@ impl ServerAssociation {
     }
 
     fn on_frame(&mut self, frame: Frame) {
-        self.config.statistics.packet_in();
+        self.config.metrics.pdu_received();
+        self.frames += 1;
         let ptype = frame.header.ptype;
         let bind_phase = matches!(ptype, PduType::Bind | PduType::AlterContext | PduType::Auth3);
         if self.reassembly.in_progress() && !bind_phase {
@@ -342,7 +455,7 @@ impl ServerAssociation {
         let head = |ptype| Head { ptype, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
         if self.phase == Phase::Established {
             let nak = BindNak::new(NakReason::PROTOCOL_VERSION);
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head(PduType::BindNak), None, |w| nak.write(w));
         } else {
             self.write_fault(0, 0, ByteOrder::Little, 0, Fault::PROTOCOL_ERROR);
@@ -366,16 +479,23 @@ impl ServerAssociation {
                 return self.end(CloseReason::Protection { call_id, error });
             }
         }
+        self.config.metrics.cancelled(orphaned);
         if let Some(incoming) = self.incoming.take_if(|incoming| orphaned && incoming.call_id == call_id) {
             incoming.stub.fail(TransportError::new("the client abandoned the call"));
         }
-        if let Some(active) = self.calls.get_mut(&call_id) {
+        if let Some(incoming) = self.incoming.as_mut().filter(|incoming| incoming.call_id == call_id)
+            && let Some(call) = &incoming.call
+        {
+            // The method finds it cancelled when it runs.
+            incoming.cancel_count = incoming.cancel_count.saturating_add(1);
+            call.cancel();
+        } else if let Some(active) = self.calls.get_mut(&call_id) {
             active.cancel_count = active.cancel_count.saturating_add(1);
             active.silent |= orphaned;
-            active.call.cancel();
+            if active.silent { active.call.orphan() } else { active.call.cancel() }
         }
         if orphaned {
-            self.replies.retain(|reply| reply.call_id != call_id);
+            self.replies.retain(|reply| reply.out.call_id != call_id);
         }
     }
 
@@ -398,7 +518,7 @@ impl ServerAssociation {
         let nak = BindNak::new(reason);
         let Header { call_id, .. } = *header;
         let head = Head { ptype: PduType::BindNak, flags: PfcFlags::WHOLE, order: header.order(), call_id };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A refusal always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| nak.write(w));
     }
@@ -407,8 +527,9 @@ impl ServerAssociation {
         let mut flags = PfcFlags::WHOLE;
         flags.set(PfcFlags::DID_NOT_EXECUTE, fault.did_not_execute);
         let head = Head { ptype: PduType::Fault, flags, order, call_id };
+        self.config.metrics.fault_sent(fault);
         let fault = FaultHead { alloc_hint: 32, context_id, cancel_count, extended_error: false, status: fault.status };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A fault always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| {
             fault.write(w);
@@ -426,7 +547,7 @@ impl ServerAssociation {
         if let Some(incoming) = self.incoming.take() {
             incoming.stub.fail(TransportError::new("the connection ended within a request"));
         }
-        self.calls.values().for_each(|active| active.call.cancel());
+        self.calls.values().for_each(|active| active.call.orphan());
         self.replies.clear();
         // Calls that nobody has taken are never run, and have no answer.
         let Self { events, calls, .. } = self;

@@ -8,7 +8,10 @@ use super::{
     SequenceError, ServerAssociation, established,
 };
 use crate::{
-    association::Principal,
+    association::{
+        Principal,
+        quota::{CallLease, FRAGMENT_COST, Refused, Resource},
+    },
     auth::{AuthError, PeerIdentity},
     pdu::{
         Header, PduType, PfcFlags, RequestHead, SecTrailer, split_verifier,
@@ -27,6 +30,14 @@ struct Fragment {
     stub: Bytes,
     security: Option<u32>,
 }
+
+/// Fragments of a request in several whose stub is smaller are copied, so that none of them keeps
+/// the whole buffer that it was read into.
+const SMALL: usize = 2048;
+
+/// Octets of a request that wait in front of its implementation beyond what it is allowed: a
+/// fragment.
+const ONE_FRAGMENT: usize = 64 << 10;
 
 /// Why a fragment is not processed.
 enum Refusal {
@@ -55,7 +66,7 @@ impl ServerAssociation {
             incoming.stub.fail(TransportError::new("the request was refused"));
             // A call that runs on the stream already gets no second answer.
             if let Some(active) = self.calls.get_mut(&call_id) {
-                active.call.cancel();
+                active.call.orphan();
                 active.silent = true;
             }
         }
@@ -91,7 +102,10 @@ impl ServerAssociation {
             None => self.implied_security()?,
         };
         let octets = octets.freeze();
-        let stub = if stub_at <= stub_end { octets.slice(stub_at..stub_end) } else { Bytes::new() };
+        let mut stub = if stub_at <= stub_end { octets.slice(stub_at..stub_end) } else { Bytes::new() };
+        if stub.len() < SMALL && !(header.is_first() && header.is_last()) {
+            stub = Bytes::copy_from_slice(&stub);
+        }
         Ok(Fragment { header, head, stub, security })
     }
 
@@ -150,10 +164,12 @@ impl ServerAssociation {
         if self.incoming.is_some() {
             return out_of_order(SequenceError::Fragments(PduType::Request));
         }
-        if self.calls.contains_key(&call_id) || self.replies.iter().any(|reply| reply.call_id == call_id) {
+        if self.calls.contains_key(&call_id) || self.replies.iter().any(|reply| reply.out.call_id == call_id) {
             return out_of_order(SequenceError::DuplicateCall(call_id));
         }
-        if !self.multiplexed && (!self.calls.is_empty() || !self.replies.is_empty()) {
+        // Whoever gets no answer does not wait for one.
+        let awaited = self.calls.values().any(|active| !active.silent) || !self.replies.is_empty();
+        if !self.multiplexed && awaited {
             return out_of_order(SequenceError::NotMultiplexed(call_id));
         }
         // Equal numbers are let through: there are clients that use one number for all their calls.
@@ -161,7 +177,12 @@ impl ServerAssociation {
             return out_of_order(SequenceError::CallIdDecreases(call_id, last));
         }
         self.last_call_id = Some(call_id);
+        if self.stopping {
+            self.config.quotas.refused(Refused::ShuttingDown);
+            return Err(Refusal::Fault(Fault::SERVER_TOO_BUSY));
+        }
         if self.calls.len() >= self.config.limits.max_calls {
+            self.client.refuse(Resource::Calls);
             return Err(Refusal::Fault(Fault::SERVER_TOO_BUSY));
         }
         let Some(service) = self.contexts.get(&head.context_id).cloned() else {
@@ -178,9 +199,12 @@ impl ServerAssociation {
         if level < interface.minimum_auth_level {
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
+        let octets = stub.len();
+        service.metrics.request(head.opnum, octets);
+        let busy = |_| Refusal::Fault(Fault::SERVER_TOO_BUSY);
+        let lease = self.client.take_call(octets + FRAGMENT_COST).map_err(busy)?;
         let call = Call::on(&association, interface, head.opnum, encoding).with_object(head.object);
         let mut inbound = Inbound::default();
-        let octets = stub.len();
         inbound.push(stub);
         self.incoming = Some(Incoming {
             call_id,
@@ -189,8 +213,13 @@ impl ServerAssociation {
             flags: header.flags,
             security,
             octets,
+            fragments: 1,
+            // Whoever reads pipes reads them while they arrive.
+            piped: interface.has_pipes(head.opnum),
+            lease,
             stub: inbound,
             call: Some(call),
+            cancel_count: 0,
             service,
         });
         self.after_fragment(&header)
@@ -216,14 +245,28 @@ impl ServerAssociation {
             let reason = SequenceError::Inconsistent(call_id);
             return Err(Refusal::Close(Fault::PROTOCOL_ERROR, reason.into()));
         }
-        incoming.octets += stub.len();
-        let octets = incoming.octets;
+        // The implementation does not keep pipes: there is never more than waits for it.
+        let most = if incoming.piped { self.config.limits.stream_bound + ONE_FRAGMENT } else { usize::MAX };
+        let octets = incoming.octets.saturating_add(stub.len()).min(most);
+        let more = octets - incoming.octets + if incoming.piped { 0 } else { FRAGMENT_COST };
+        incoming.octets = octets;
+        incoming.service.metrics.request(incoming.opnum, stub.len());
+        incoming.fragments += 1;
+        if !incoming.piped && incoming.fragments > self.config.limits.max_fragments {
+            self.client.refuse(Resource::Fragments);
+            return Err(Refusal::Fault(Fault::NO_RESOURCES));
+        }
+        if incoming.lease.grow(more).is_err() {
+            let started = incoming.call.is_none();
+            return Err(Refusal::Fault(if started { Fault::NO_RESOURCES } else { Fault::SERVER_TOO_BUSY }));
+        }
         if let Some(active) = self.calls.get_mut(&call_id) {
             active.octets = octets;
         }
         // Not for requests of one fragment: so many as there may be calls are no burden.
         let others = self.calls.values().filter(|active| active.key.call_id != call_id).map(|active| active.octets);
         if others.sum::<usize>() + octets > self.config.limits.max_pending_octets {
+            self.client.refuse(Resource::RequestOctets);
             return Err(Refusal::Fault(Fault::NO_RESOURCES));
         }
         incoming.stub.push(stub);
@@ -235,24 +278,24 @@ impl ServerAssociation {
         if header.is_last() {
             self.check_verification(header)?;
             let Some(incoming) = self.incoming.take() else { return Ok(()) };
-            let Incoming { call_id, context_id, flags, security, octets, stub, call, service, .. } = incoming;
+            let Incoming {
+                call_id, context_id, flags, security, octets, lease, stub, call, cancel_count, service, ..
+            } = incoming;
             let body = stub.finish();
             if let (Some(call), Some(body)) = (call, body) {
-                self.start(call_id, context_id, flags, security, octets, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, lease, call, cancel_count, &service, body);
             }
             return Ok(());
         }
         let limits = self.config.limits;
         let Some(incoming) = &mut self.incoming else { return Ok(()) };
-        // Whoever reads pipes reads them while they arrive.
-        let piped = incoming.service.service.interface().has_pipes(incoming.opnum);
-        let stream_from = if piped { 0 } else { limits.stream_from };
+        let stream_from = if incoming.piped { 0 } else { limits.stream_from };
         if !incoming.stub.is_streaming() && incoming.stub.held() > stream_from {
             let body = incoming.stub.start_stream(limits.stream_bound);
-            let Incoming { call_id, context_id, flags, security, octets, .. } = *incoming;
-            let service = incoming.service.clone();
+            let Incoming { call_id, context_id, flags, security, octets, cancel_count, .. } = *incoming;
+            let (service, lease) = (incoming.service.clone(), incoming.lease.clone());
             if let Some(call) = incoming.call.take() {
-                self.start(call_id, context_id, flags, security, octets, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, lease, call, cancel_count, &service, body);
             }
         }
         Ok(())
@@ -289,29 +332,34 @@ impl ServerAssociation {
         flags: PfcFlags,
         security: Option<u32>,
         octets: usize,
+        lease: CallLease,
         call: Call,
+        cancel_count: u8,
         presentation: &Presentation,
         request: Body,
     ) {
         self.serial += 1;
-        self.config.statistics.call_in();
         let key = CallKey { call_id, serial: self.serial };
+        let pending = flags.contains(PfcFlags::PENDING_CANCEL);
         let active = Active {
             key,
             call: call.clone(),
             context_id,
             order: call.encoding().order(),
             octets,
+            _lease: lease.clone(),
+            held: None,
             security: security.filter(|&id| established(&mut self.security, id).is_some_and(|s| s.protects())),
-            cancel_count: 0,
+            cancel_count: cancel_count.saturating_add(pending.into()),
             silent: flags.contains(PfcFlags::MAYBE),
         };
-        if flags.contains(PfcFlags::PENDING_CANCEL) {
+        if pending {
             call.cancel();
         }
         self.calls.insert(call_id, active);
         let service = std::sync::Arc::clone(&presentation.service);
-        self.events.push_back(Event::Call(IncomingCall { key, call, service, request }));
+        let meter = presentation.metrics.begin(call.opnum());
+        self.events.push_back(Event::Call(IncomingCall { key, call, service, request, lease, meter }));
     }
 
     /// Who a request comes from, and at which level it counts.
@@ -344,12 +392,14 @@ impl ServerAssociation {
         session_key: Option<msrpc_ndr::SessionKey>,
     ) -> Option<Association> {
         let handles = self.group.as_ref()?.handles(Principal::of(identity));
-        let PeerIdentity { user, domain, sids } = identity.cloned().unwrap_or_default();
+        let PeerIdentity { user, domain, sids, mechanism } = identity.cloned().unwrap_or_default();
         let caller = Caller {
             user,
             domain,
             sids,
             auth_service,
+            // A provider that does not say is one itself.
+            mechanism: if mechanism == 0 { auth_service } else { mechanism },
             auth_level,
             transport: self.transport.protocol.clone(),
             address: self.transport.address,

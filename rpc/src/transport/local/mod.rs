@@ -17,7 +17,7 @@ pub(crate) use self::{
     socket::{Owner, Socket},
 };
 use super::Opening;
-use crate::association::TransportInfo;
+use crate::association::{ClientKey, TransportInfo};
 
 /// The protocol sequence.
 pub const PROTOCOL: &str = "ncalrpc";
@@ -41,13 +41,15 @@ impl LocalListener {
         self.socket.path()
     }
 
-    pub(crate) async fn accept(&self) -> io::Result<Opening> {
+    pub(crate) async fn accept(&self) -> io::Result<(ClientKey, Opening)> {
         let stream = self.socket.accept().await?;
         let path = self.socket.path().to_owned();
-        Ok(Box::pin(async move {
+        let client = ClientKey::User(stream.peer_cred()?.uid());
+        let opening = Box::pin(async move {
             let info = identify(&stream, path).await?;
             Ok((Box::new(stream) as _, info))
-        }))
+        });
+        Ok((client, opening))
     }
 }
 
@@ -61,6 +63,7 @@ async fn identify(stream: &UnixStream, path: PathBuf) -> io::Result<TransportInf
         protocol: PROTOCOL.to_owned(),
         endpoint: path.to_string_lossy().into_owned(),
         identity: Some(identity),
+        uid: Some(uid),
         level: AuthLevel::Privacy,
         ..TransportInfo::default()
     })

@@ -264,6 +264,7 @@ async fn take_over(
         level: trust.level(&handover),
         identity: Some(handover.identity()).filter(|identity| identity.user.is_some()),
         session_key: handover.session_key,
+        uid: None,
     };
     Ok((MessageStream::new(stream), info))
 }
