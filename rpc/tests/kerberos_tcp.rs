@@ -1,6 +1,7 @@
 //! Kerberos under RPC over TCP, through the builders of clients and servers: who calls, what is refused,
 //! and what a KDC that says nothing does to a client. About 4 seconds.
 
+mod auth_support;
 mod kerberos_support;
 
 use std::time::{Duration, Instant};

@@ -18,6 +18,7 @@ use std::{
 
 use tempfile::TempDir;
 
+pub(crate) mod ends;
 #[path = "../peers/missing.rs"]
 mod missing;
 

@@ -5,7 +5,9 @@ use std::{fmt, net::IpAddr};
 use msrpc_gssapi::{Context, Name, NameForm};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-use super::{AUTH_TYPE, KerberosCredentials, OIDS, credentials::Acquired, features, session::Session};
+use super::{
+    KerberosCredentials, credentials::Acquired, delegate_to_session, features, mechanism_of_session, session::Session,
+};
 use crate::auth::{AuthError, Mechanism, Oid, PduParts, PeerIdentity, SecurityContext, Step};
 
 /// The client's end of a Kerberos context.
@@ -65,6 +67,13 @@ impl KerberosClient {
         Ok(Step { token: leg.token.map(|token| token.to_vec()), done: true })
     }
 
+    fn established(&self) -> Option<&Session> {
+        match &self.state {
+            State::Established(session) => Some(session),
+            _ => None,
+        }
+    }
+
     fn session(&mut self) -> Result<&mut Session, AuthError> {
         match &mut self.state {
             State::Established(session) => Ok(session),
@@ -89,14 +98,7 @@ fn service_name(target: &str) -> Result<Name, AuthError> {
 }
 
 impl SecurityContext for KerberosClient {
-    fn auth_type(&self) -> u8 {
-        AUTH_TYPE
-    }
-
-    /// The KDC is asked.
-    fn may_block(&self) -> bool {
-        true
-    }
+    delegate_to_session!();
 
     fn step(&mut self, token: &[u8]) -> Result<Step, AuthError> {
         match std::mem::replace(&mut self.state, State::Failed) {
@@ -106,57 +108,13 @@ impl SecurityContext for KerberosClient {
         }
     }
 
-    fn token_len(&self, level: AuthLevel, _stub_len: usize) -> usize {
-        match &self.state {
-            State::Established(session) => session.token_len(level),
-            _ => 0,
-        }
-    }
-
-    fn protect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &mut [u8]) -> Result<(), AuthError> {
-        self.session()?.protect(level, pdu, token)
-    }
-
-    fn unprotect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &[u8]) -> Result<(), AuthError> {
-        self.session()?.unprotect(level, pdu, token)
-    }
-
-    fn set_header_signing(&mut self, negotiated: bool) {
-        if let Ok(session) = self.session() {
-            session.set_header_signing(negotiated);
-        }
-    }
-
     /// Nobody: the server is the service that the client asked for, or the handshake fails.
     fn peer(&self) -> Option<PeerIdentity> {
         None
     }
-
-    fn session_key(&self) -> Option<SessionKey> {
-        match &self.state {
-            State::Established(session) => Some(session.session_key()),
-            _ => None,
-        }
-    }
 }
 
-impl Mechanism for KerberosClient {
-    fn oids(&self) -> &'static [Oid] {
-        OIDS
-    }
-
-    fn has_integrity(&self) -> bool {
-        matches!(&self.state, State::Established(session) if session.has_integrity())
-    }
-
-    fn make_mic(&mut self, data: &[u8]) -> Result<Vec<u8>, AuthError> {
-        self.session()?.make_mic(data)
-    }
-
-    fn verify_mic(&mut self, data: &[u8], mic: &[u8]) -> Result<(), AuthError> {
-        self.session()?.verify_mic(data, mic)
-    }
-}
+mechanism_of_session!(KerberosClient);
 
 impl fmt::Debug for KerberosClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

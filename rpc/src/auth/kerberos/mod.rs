@@ -94,3 +94,64 @@ pub(super) fn hint(error: &KerberosError) -> &'static str {
         _ => "",
     }
 }
+
+/// What both ends do alike once the context is established.
+macro_rules! delegate_to_session {
+    () => {
+        fn auth_type(&self) -> u8 {
+            $crate::auth::kerberos::AUTH_TYPE
+        }
+
+        /// A client asks KDCs, and a server's keytab and replay cache are files.
+        fn may_block(&self) -> bool {
+            true
+        }
+
+        fn token_len(&self, level: AuthLevel, _stub_len: usize) -> usize {
+            self.established().map_or(0, |session| session.token_len(level))
+        }
+
+        fn protect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &mut [u8]) -> Result<(), AuthError> {
+            self.session()?.protect(level, pdu, token)
+        }
+
+        fn unprotect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &[u8]) -> Result<(), AuthError> {
+            self.session()?.unprotect(level, pdu, token)
+        }
+
+        fn set_header_signing(&mut self, negotiated: bool) {
+            if let Ok(session) = self.session() {
+                session.set_header_signing(negotiated);
+            }
+        }
+
+        fn session_key(&self) -> Option<SessionKey> {
+            self.established().map(Session::session_key)
+        }
+    };
+}
+use delegate_to_session;
+
+/// What SPNEGO needs of both ends.
+macro_rules! mechanism_of_session {
+    ($end:ty) => {
+        impl Mechanism for $end {
+            fn oids(&self) -> &'static [Oid] {
+                $crate::auth::kerberos::OIDS
+            }
+
+            fn has_integrity(&self) -> bool {
+                self.established().is_some_and(Session::has_integrity)
+            }
+
+            fn make_mic(&mut self, data: &[u8]) -> Result<Vec<u8>, AuthError> {
+                self.session()?.make_mic(data)
+            }
+
+            fn verify_mic(&mut self, data: &[u8], mic: &[u8]) -> Result<(), AuthError> {
+                self.session()?.verify_mic(data, mic)
+            }
+        }
+    };
+}
+use mechanism_of_session;

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use msrpc_gssapi::{Accepted, Context, Credential, Flags, Name, NameForm, Store};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-use super::{AUTH_TYPE, OIDS, identity, session::Session, text};
+use super::{delegate_to_session, identity, mechanism_of_session, session::Session, text};
 use crate::auth::{AuthError, Mechanism, Oid, PduParts, PeerIdentity, SecurityContext, Step};
 
 /// How a server accepts Kerberos.
@@ -92,6 +92,13 @@ impl KerberosServer {
         Ok(Step { token, done: true })
     }
 
+    fn established(&self) -> Option<&Session> {
+        match &self.state {
+            State::Established(session) => Some(session),
+            _ => None,
+        }
+    }
+
     fn session(&mut self) -> Result<&mut Session, AuthError> {
         match &mut self.state {
             State::Established(session) => Ok(session),
@@ -101,14 +108,7 @@ impl KerberosServer {
 }
 
 impl SecurityContext for KerberosServer {
-    fn auth_type(&self) -> u8 {
-        AUTH_TYPE
-    }
-
-    /// Keytab and replay cache are files.
-    fn may_block(&self) -> bool {
-        true
-    }
+    delegate_to_session!();
 
     fn step(&mut self, token: &[u8]) -> Result<Step, AuthError> {
         match std::mem::replace(&mut self.state, State::Failed) {
@@ -118,56 +118,12 @@ impl SecurityContext for KerberosServer {
         }
     }
 
-    fn token_len(&self, level: AuthLevel, _stub_len: usize) -> usize {
-        match &self.state {
-            State::Established(session) => session.token_len(level),
-            _ => 0,
-        }
-    }
-
-    fn protect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &mut [u8]) -> Result<(), AuthError> {
-        self.session()?.protect(level, pdu, token)
-    }
-
-    fn unprotect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &[u8]) -> Result<(), AuthError> {
-        self.session()?.unprotect(level, pdu, token)
-    }
-
-    fn set_header_signing(&mut self, negotiated: bool) {
-        if let Ok(session) = self.session() {
-            session.set_header_signing(negotiated);
-        }
-    }
-
     fn peer(&self) -> Option<PeerIdentity> {
         self.peer.clone()
     }
-
-    fn session_key(&self) -> Option<SessionKey> {
-        match &self.state {
-            State::Established(session) => Some(session.session_key()),
-            _ => None,
-        }
-    }
 }
 
-impl Mechanism for KerberosServer {
-    fn oids(&self) -> &'static [Oid] {
-        OIDS
-    }
-
-    fn has_integrity(&self) -> bool {
-        matches!(&self.state, State::Established(session) if session.has_integrity())
-    }
-
-    fn make_mic(&mut self, data: &[u8]) -> Result<Vec<u8>, AuthError> {
-        self.session()?.make_mic(data)
-    }
-
-    fn verify_mic(&mut self, data: &[u8], mic: &[u8]) -> Result<(), AuthError> {
-        self.session()?.verify_mic(data, mic)
-    }
-}
+mechanism_of_session!(KerberosServer);
 
 impl fmt::Debug for KerberosServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
