@@ -100,8 +100,8 @@ pub enum Reason {
     UnknownRealm,
     /// The configuration, `krb5.conf`, is missing or wrong.
     Configuration,
-    /// The replay cache cannot be written.
-    ReplayCache,
+    /// A file cannot be read or written: a credential cache, a keytab, the replay cache.
+    File,
     /// A token is malformed.
     Malformed,
     /// A message was changed on the way.
@@ -230,6 +230,8 @@ fn reason(call: Call, major: u32, minor: u32) -> Reason {
         routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL => Reason::NoCredentials,
         routine::DEFECTIVE_TOKEN => Reason::Malformed,
         routine::CREDENTIALS_EXPIRED | routine::CONTEXT_EXPIRED => Reason::Expired,
+        // Codes of the system, which are small.
+        _ if (1..4096).contains(&minor) => Reason::File,
         _ => Reason::Other,
     };
     // Minor codes are the same 32 bits with and without sign.
@@ -263,7 +265,7 @@ fn kerberos_reason(call: Call, code: i32) -> Option<Reason> {
         68 | 154 | 185 | 217 => Reason::UnknownRealm,
         135 | 136 | 224 => Reason::Configuration,
         156 | 220 => Reason::KdcUnreachable,
-        162 | 164..=167 | 169..=172 => Reason::ReplayCache,
+        162 | 164..=167 | 169..=172 => Reason::File,
         141 | 142 | 193..=196 | 199 => Reason::NoCredentials,
         _ => return None,
     })
@@ -296,6 +298,7 @@ mod tests {
         assert_eq!(reason(Call::Other, 6 << 16, 0), Reason::BadSignature);
         assert_eq!(reason(Call::Accept, 9 << 16, 0), Reason::Malformed);
         assert_eq!(reason(Call::Keytab, 13 << 16, 0), Reason::Other);
+        assert_eq!(reason(Call::Accept, 13 << 16, 13), Reason::File);
     }
 
     #[test]

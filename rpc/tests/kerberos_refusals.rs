@@ -150,6 +150,24 @@ fn refusals_say_why() {
 }
 
 #[test]
+fn a_replay_cache_that_cannot_be_written_lets_nobody_in() {
+    let name = "a_replay_cache_that_cannot_be_written_lets_nobody_in";
+    let Some(realm) = Realm::enter(name, "") else { return };
+    let mut config = KerberosServerConfig::keytab(realm.keytab("node1"));
+    config.principal = Some(NODE1.to_owned());
+    let meet = |config: &KerberosServerConfig| {
+        let level = AuthLevel::Privacy;
+        let mut server = server(Kind::Raw, &KerberosAcceptor::new(config).unwrap(), level);
+        handshake(client(Kind::Raw, &user(), NODE1, level).as_mut(), server.as_mut())
+    };
+    meet(&config).unwrap();
+    config.replay_cache = Some("/nonexistent/replays".into());
+    let (side, reason, text) = reason(meet(&config));
+    assert_eq!((side, reason), ("server", Reason::File), "{text}");
+    assert!(text.contains("/nonexistent/replays"), "{text}");
+}
+
+#[test]
 fn an_expired_ticket_is_refused_by_client_and_server() {
     // The server's library tolerates as much as clocks may differ.
     let name = "an_expired_ticket_is_refused_by_client_and_server";

@@ -90,7 +90,7 @@ pub(super) fn hint(error: &KerberosError) -> &'static str {
         Reason::WrongPassword => ": the password, or the key in the keytab, is wrong",
         Reason::UnknownService => ": register the service principal, or set target_principal",
         Reason::KdcUnreachable | Reason::UnknownRealm | Reason::Configuration => ": check krb5.conf and the network",
-        Reason::ReplayCache => ": make its folder writable, or name another file",
+        Reason::File => ": make the file and its folder accessible for this process, or name another",
         _ => "",
     }
 }
