@@ -18,7 +18,9 @@
 
 mod client;
 mod credentials;
+mod crypto;
 mod identity;
+mod message;
 mod pac;
 mod server;
 mod session;

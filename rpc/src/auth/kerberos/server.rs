@@ -144,7 +144,7 @@ impl SecurityContext for KerberosServer {
 
     fn session_key(&self) -> Option<SessionKey> {
         match &self.state {
-            State::Established(session) => session.session_key(),
+            State::Established(session) => Some(session.session_key()),
             _ => None,
         }
     }
