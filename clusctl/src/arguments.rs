@@ -79,9 +79,22 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Common options")]
 pub(crate) struct Common {
-    /// Authenticate as this user; without it as the one who is logged in
-    #[arg(short, long, value_name = r"[DOMAIN\]USER", env = "CLUSCTL_USER", global = true)]
+    /// Authenticate as this user; without it as the one who is logged in, or whose tickets there are
+    #[arg(short, long, value_name = r"[DOMAIN\]USER|USER@REALM", env = "CLUSCTL_USER", global = true)]
     pub(crate) user: Option<String>,
+    /// Authenticate by Kerberos: with the tickets of kinit, or as --user with a password or a keytab.
+    /// Never by NTLM instead, unless --or-ntlm says so
+    #[arg(short, long, global = true)]
+    pub(crate) kerberos: bool,
+    /// Authenticate by Kerberos with the tickets in this cache
+    #[arg(long, value_name = "CACHE", conflicts_with = "keytab", global = true)]
+    pub(crate) ccache: Option<String>,
+    /// Authenticate by Kerberos with the key that --user has in this keytab
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "password_file", global = true)]
+    pub(crate) keytab: Option<PathBuf>,
+    /// Where Kerberos cannot be used, authenticate by NTLM, with a password
+    #[arg(long, conflicts_with = "keytab", global = true)]
+    pub(crate) or_ntlm: bool,
     /// A file whose first line is the password; - for standard input
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, global = true)]
     pub(crate) password_file: Option<PathBuf>,

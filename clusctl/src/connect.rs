@@ -3,11 +3,6 @@
 use std::time::Duration;
 
 use msrpc::{
-    auth::{
-        SecurityContext,
-        ntlm::{NtlmClient, NtlmCredentials},
-        spnego::SpnegoClient,
-    },
     binding::{Protocol, StringBinding},
     client::{BoundChannel, ClientBuilder, ConnectError},
     transport::{smb::SmbError, tcp::TcpError},
@@ -16,7 +11,11 @@ use msrpc_cluster::fsrvp::client::{Connector, Target};
 use msrpc_ndr::{AuthLevel, Interface};
 use msrpc_protocols::fsrvp::file_server_vss_agent;
 
-use crate::{arguments::Common, credentials, failure::Failure};
+use crate::{
+    arguments::Common,
+    credentials::{self, Login},
+    failure::Failure,
+};
 
 /// The pipe of FileServerVssAgent (\[MS-FSRVP\] 2.1).
 const FSRVP_PIPE: &str = r"\pipe\FssagentRpc";
@@ -24,7 +23,7 @@ const FSRVP_PIPE: &str = r"\pipe\FssagentRpc";
 /// Connects to servers as the user wants it.
 #[derive(Debug)]
 pub(crate) struct Network {
-    credentials: NtlmCredentials,
+    login: Login,
     binding: Option<StringBinding>,
     level: AuthLevel,
     timeout: Duration,
@@ -35,7 +34,7 @@ impl Network {
         let asked = common.binding.as_ref().and_then(StringBinding::auth_level);
         let level = common.level.map(AuthLevel::from).or(asked).unwrap_or(AuthLevel::Privacy);
         Ok(Self {
-            credentials: credentials::find(common)?,
+            login: credentials::find(common)?,
             binding: common.binding.clone(),
             level,
             timeout: common.connect_timeout(),
@@ -51,7 +50,7 @@ impl Network {
         call_timeout: Duration,
     ) -> Result<BoundChannel, ConnectError> {
         let binding = self.binding(server, pipe);
-        let builder = builder(binding, &self.credentials, self.level, self.timeout).call_timeout(call_timeout);
+        let builder = builder(binding, &self.login, self.level, self.timeout).call_timeout(call_timeout);
         builder.connect(interface).await
     }
 
@@ -77,20 +76,17 @@ impl Network {
     }
 }
 
-/// What connects to a binding as a user: NTLM, in SPNEGO unless the binding says `ntlm`.
-pub(crate) fn builder(
-    binding: StringBinding,
-    credentials: &NtlmCredentials,
-    level: AuthLevel,
-    timeout: Duration,
-) -> ClientBuilder {
-    let (raw, credentials) = (binding.has("ntlm"), credentials.clone());
-    ClientBuilder::new(binding).level(level).connect_timeout(timeout).authenticate(
-        move |level| -> Box<dyn SecurityContext> {
-            let client = NtlmClient::new(credentials.clone(), level);
-            if raw { Box::new(client) } else { Box::new(SpnegoClient::new(vec![Box::new(client)])) }
-        },
-    )
+/// What connects to a binding as a user: in SPNEGO, unless the binding says `ntlm` or `krb5`.
+pub(crate) fn builder(binding: StringBinding, login: &Login, level: AuthLevel, timeout: Duration) -> ClientBuilder {
+    let Login { kerberos, ntlm } = login.clone();
+    let mut builder = ClientBuilder::new(binding).level(level).connect_timeout(timeout);
+    if let Some(credentials) = kerberos {
+        builder = builder.kerberos(credentials);
+    }
+    if let Some(credentials) = ntlm {
+        builder = builder.ntlm(credentials);
+    }
+    builder
 }
 
 impl Connector for Network {

@@ -31,6 +31,8 @@ impl Server {
             data: Some(folder.path().to_owned()),
             user: "root".to_owned(),
             password: "Passw0rd".to_owned(),
+            keytab: None,
+            administrator: Vec::new(),
         };
         let demo = runtime.block_on(Demo::start(options)).unwrap();
         Self { demo, folder, runtime }

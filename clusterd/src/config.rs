@@ -1,18 +1,21 @@
 //! The daemon's configuration: a TOML file. `packaging/clusterd.toml` explains it.
 
 mod cluster;
+mod kerberos;
 mod limits;
 
 use std::{
     fmt, fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use msrpc_cluster::fsrvp::server::AccessPolicy;
 use serde::{Deserialize, Deserializer, de};
 
 pub use cluster::Cluster;
+pub use kerberos::Kerberos;
 pub use limits::Limits;
 
 /// Where the file is unless somebody says otherwise.
@@ -27,6 +30,8 @@ pub struct Config {
     /// Accounts that may log on within RPC (NTLM): over TCP, and in pipes if they like. See
     /// `msrpc::auth::CredentialsFile`.
     pub credentials: Option<PathBuf>,
+    /// Kerberos, if those who have a ticket may log on within RPC.
+    pub kerberos: Option<Kerberos>,
     /// What it logs.
     pub log: Log,
     /// Samba on this host, whose shares are served and whose pipes carry the calls.
@@ -155,7 +160,8 @@ impl Default for Fsrvp {
     }
 }
 
-/// Somebody who may call: a SID, `user:NAME`, `user:DOMAIN\NAME`, `uid:N`, `group:NAME` or `gid:N`.
+/// Somebody who may call: a SID, `user:NAME`, `user:DOMAIN\NAME`, `user:NAME@REALM`, `uid:N`,
+/// `group:NAME` or `gid:N`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     /// An account or group.
@@ -168,11 +174,19 @@ pub enum Principal {
 
 impl<'de> Deserialize<'de> for Principal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| {
-            de::Error::custom(format!(
-                "expected S-1-…, user:NAME, user:DOMAIN\\NAME, uid:NUMBER, group:NAME or gid:NUMBER, found {text:?}"
-            ))
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl FromStr for Principal {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::parse(text).ok_or_else(|| {
+            format!(
+                "expected S-1-…, user:NAME, user:DOMAIN\\NAME, user:NAME@REALM, uid:NUMBER, group:NAME or \
+                 gid:NUMBER, found {text:?}"
+            )
         })
     }
 }
@@ -197,7 +211,10 @@ impl Principal {
         match text.split_once(':') {
             None => is_sid(text).then(|| Self::Sid(text.to_owned())),
             Some((_, "")) => None,
-            Some(("user", name)) => Some(Self::User(name.to_owned())),
+            Some(("user", name)) => Some(Self::User(match name.rsplit_once('@') {
+                Some((name, realm)) if !name.is_empty() && !realm.is_empty() => format!("{realm}\\{name}"),
+                _ => name.to_owned(),
+            })),
             Some(("group", name)) => Some(Self::Group(name.to_owned())),
             // As Samba writes users and groups of the host.
             Some(("uid", id)) => id.parse::<u32>().ok().map(|id| Self::Sid(format!("S-1-22-1-{id}"))),
@@ -348,6 +365,10 @@ impl Config {
             }
         };
         absolute("data", &self.data.0);
+        if let Some(Kerberos { keytab, replay_cache, .. }) = &self.kerberos {
+            keytab.iter().for_each(|path| absolute("kerberos.keytab", path));
+            replay_cache.iter().for_each(|path| absolute("kerberos.replay_cache", path));
+        }
         if let Some(samba) = &self.samba {
             absolute("samba.configuration", &samba.configuration);
             absolute("samba.programs", &samba.programs);
@@ -367,8 +388,8 @@ impl Config {
                 "nothing to listen on: expected a section [samba] with its pipe, or addresses in tcp.listen".to_owned(),
             );
         }
-        if !self.tcp.listen.is_empty() && self.credentials.is_none() {
-            unfit.push("tcp.listen without credentials: nobody could log on".to_owned());
+        if !self.tcp.listen.is_empty() && self.credentials.is_none() && self.kerberos.is_none() {
+            unfit.push("tcp.listen without credentials and without [kerberos]: nobody could log on".to_owned());
         }
         if self.cluster.is_some() && self.tcp.listen.is_empty() {
             unfit.push("[cluster] without tcp.listen: ClusAPI is a protocol over TCP".to_owned());

@@ -165,6 +165,10 @@ pub async fn check(config: &Config) -> Result<Vec<String>, DaemonError> {
     if let Some(cluster) = &config.cluster {
         found.push(node::check(cluster, &config.data.0).await?);
     }
+    if config.kerberos.is_some() {
+        rpc::check_kerberos(config)?;
+        found.push("who has a Kerberos ticket for this host may log on within RPC".to_owned());
+    }
     if let Some(accounts) = accounts {
         found.push(format!("{} accounts may log on within RPC", accounts.len()));
         found.extend(accounts.warnings().iter().map(|warning| format!("warning: {warning}")));

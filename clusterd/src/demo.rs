@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::{
     cluster::{forming::Description, store},
-    config::{Cluster, Config, DataFolder, Provider, Samba, Share},
+    config::{Cluster, Config, DataFolder, Kerberos, Principal, Provider, Samba, Share},
     daemon::{Daemon, DaemonError, Endpoints},
 };
 
@@ -61,6 +61,14 @@ pub struct Options {
     /// Its password
     #[arg(long, value_name = "WORD", default_value = "Passw0rd")]
     pub password: String,
+
+    /// Lets Kerberos in, with the keys in this file
+    #[arg(long, value_name = "FILE")]
+    pub keytab: Option<PathBuf>,
+
+    /// One more administrator: user:NAME@REALM, or a SID; may be repeated
+    #[arg(long, value_name = "WHO")]
+    pub administrator: Vec<Principal>,
 }
 
 fn listen_address(text: &str) -> Result<SocketAddr, String> {
@@ -226,7 +234,14 @@ fn data_folder(options: &Options) -> io::Result<(Option<TempDir>, PathBuf)> {
 fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> {
     let mut config = Config { data: DataFolder(data.to_owned()), ..Config::default() };
     config.tcp.listen = vec![options.listen];
-    config.cluster = Some(Cluster { node: Some(NODE.to_owned()), ..Cluster::default() });
+    let mut cluster = Cluster { node: Some(NODE.to_owned()), ..Cluster::default() };
+    cluster.administrators.extend_from_slice(&options.administrator);
+    config.cluster = Some(cluster);
+    config.fsrvp.access.extend_from_slice(&options.administrator);
+    if let Some(keytab) = &options.keytab {
+        let keytab = std::path::absolute(keytab).map_err(|error| DaemonError::Data { path: keytab.clone(), error })?;
+        config.kerberos = Some(Kerberos { keytab: Some(keytab), ..Kerberos::default() });
+    }
     let snapshots = |kind: &str| data.join("snapshots").join(kind);
     let unmade = |path: PathBuf| move |error| DaemonError::Data { path, error };
     fs::create_dir_all(data.join("snapshots")).map_err(unmade(data.join("snapshots")))?;

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod lock;
 pub mod logging;
 mod mountinfo;
+pub mod open_files;
 pub mod process;
 pub mod providers;
 pub mod shares;

@@ -8,7 +8,7 @@ use clusterd::{
     config::{self, Config, Log},
     daemon::{self, Daemon},
     demo::{self, Demo},
-    logging,
+    logging, open_files,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -39,7 +39,7 @@ enum Command {
         description: PathBuf,
     },
     /// Serve everything in the foreground on a temporary folder, for any client to try
-    Demo(demo::Options),
+    Demo(Box<demo::Options>),
 }
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match cli.command {
                 Some(Command::Init { description }) => init(&cli.config, &description),
-                Some(Command::Demo(options)) => run_demo(options).await,
+                Some(Command::Demo(options)) => run_demo(*options).await,
                 None if cli.check => check(&cli.config).await,
                 None => run(&cli.config).await,
             }
@@ -67,6 +67,7 @@ fn main() -> ExitCode {
 async fn run(path: &std::path::Path) -> Result {
     let config = Config::load(path)?;
     logging::start(&config.log)?;
+    open_files::raise_limit();
     let mut end = End::new()?;
     let daemon = tokio::select! {
         daemon = Daemon::start(&config, None) => daemon?,
@@ -109,6 +110,7 @@ fn init(config: &std::path::Path, description: &std::path::Path) -> Result {
 
 async fn run_demo(options: demo::Options) -> Result {
     logging::start(&Log { level: "warn,clusterd=info,msrpc_cluster=info".to_owned(), ..Log::default() })?;
+    open_files::raise_limit();
     let mut end = End::new()?;
     let demo = Demo::start(options).await?;
     println!("{}", demo.greeting());

@@ -103,3 +103,14 @@ async fn a_client_that_waits_for_notifications_does_not_hold_up_the_stop() {
     // ERROR_CLUSTER_NODE_SHUTTING_DOWN, or the connection went first.
     assert!(matches!(waiting.await.unwrap(), Err(Some(Win32Error(5073)) | None)));
 }
+
+#[test]
+fn it_may_open_more_files_than_a_shell_lets_it() {
+    let demo = Demo::with_open_files(256);
+    let limits = demo.limits();
+    let row = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let [soft, hard]: [u64; 2] =
+        std::array::from_fn(|at| row.split_whitespace().nth(3 + at).unwrap().parse().unwrap_or(u64::MAX));
+    assert_eq!(soft, hard.min(65_536), "{row}");
+    assert!(soft > 256, "{row}");
+}

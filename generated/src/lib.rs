@@ -21,6 +21,7 @@
 //! | `ms-dcom` | `ms_dcom` | `IActivation` 0.0, `IRemoteSCMActivator` 0.0, `IObjectExporter` 0.0, `IUnknown` 0.0, `IRemUnknown` 0.0, `IRemUnknown2` 0.0 | Distributed Component Object Model (DCOM) Remote Protocol: objects reached through RPC, how they are activated, found, kept alive and released \[MS-DCOM\] |
 //! | `ms-dtyp` | `ms_dtyp` | types only | Common Windows data types that other protocols' IDL imports |
 //! | `ms-oaut` | `ms_oaut` | `IDispatch` 0.0, `IEnumVARIANT` 0.0, `ITypeComp` 0.0, `ITypeInfo` 0.0, `ITypeInfo2` 0.0, `ITypeLib` 0.0, `ITypeLib2` 0.0 | OLE Automation Protocol: methods and properties of objects by name, the values that they take (VARIANT, SAFEARRAY, BSTR), and descriptions of types \[MS-OAUT\] |
+//! | `ms-pac` | `ms_pac` | types only | Privilege attribute certificate: what Active Directory's tickets say about a user |
 //!
 //! The feature `reflect` adds `REFLECTION` to each interface: a type-erased view of every
 //! message, for tracing, dumping and tests.
@@ -45,6 +46,8 @@ pub mod ms_dcom;
 pub mod ms_dtyp;
 #[cfg(feature = "ms-oaut")]
 pub mod ms_oaut;
+#[cfg(feature = "ms-pac")]
+pub mod ms_pac;
 
 /// The examples of the README compile.
 #[cfg(all(doctest, feature = "clusapi3", feature = "fsrvp"))]

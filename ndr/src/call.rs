@@ -31,10 +31,17 @@ pub struct Call {
 #[derive(Default)]
 struct State {
     cancelled: Latch,
-    /// Handles opened for the response, which the client does not know of yet.
-    opened: Mutex<Vec<ContextHandle>>,
+    opened: Mutex<Opened>,
     /// What goes in front of the response of a COM interface.
     that: Mutex<OrpcThat>,
+}
+
+/// Handles opened for the response, which the client does not know of yet.
+#[derive(Default)]
+struct Opened {
+    handles: Vec<ContextHandle>,
+    /// The response goes nowhere.
+    orphaned: bool,
 }
 
 /// What the calls of an association have in common.
@@ -232,7 +239,7 @@ impl Call {
             HandleChange::Replace(value) => {
                 let opened = self.shared.handles.replace(raw, value, self.interface, handle_type);
                 match &opened {
-                    Ok(new) => self.state.opened.lock().unwrap_or_else(PoisonError::into_inner).push(*new),
+                    Ok(new) => self.opened(*new),
                     Err(_) => self.close_opened(),
                 }
                 opened
@@ -240,10 +247,25 @@ impl Call {
         }
     }
 
+    /// A handle has been opened for the response. The client of an orphaned call never knows it.
+    fn opened(&self, handle: ContextHandle) {
+        let orphaned = {
+            let mut opened = self.state.opened.lock().unwrap_or_else(PoisonError::into_inner);
+            opened.handles.push(handle);
+            opened.orphaned
+        };
+        if orphaned {
+            self.close_opened();
+        }
+    }
+
     /// Closes the handles opened for a response that is never sent: the client would not know them.
     pub fn close_opened(&self) {
-        let opened = std::mem::take(&mut *self.state.opened.lock().unwrap_or_else(PoisonError::into_inner));
-        opened.into_iter().for_each(|handle| self.shared.handles.close(handle));
+        let mut opened = self.state.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        let handles = std::mem::take(&mut opened.handles);
+        // What they stand for is dropped behind the lock.
+        drop(opened);
+        handles.into_iter().for_each(|handle| self.shared.handles.close(handle));
     }
 
     /// Whether the caller has cancelled the call or gone away. The method is not stopped by it.
@@ -256,9 +278,17 @@ impl Call {
         self.state.cancelled.wait().await;
     }
 
-    /// Tells the method that the caller has cancelled the call or gone away.
+    /// Tells the method that the caller has cancelled the call.
     pub fn cancel(&self) {
         self.state.cancelled.set();
+    }
+
+    /// Tells the method that the caller has gone away, or does not want the response any more. Handles
+    /// opened for the response are closed, now and later: the client never knows them.
+    pub fn orphan(&self) {
+        self.state.opened.lock().unwrap_or_else(PoisonError::into_inner).orphaned = true;
+        self.close_opened();
+        self.cancel();
     }
 }
 

@@ -1,13 +1,13 @@
 //! A server written by hand: three operations of ClusAPI, enough for smbtorture's
 //! `rpc.clusapi.cluster.OpenCluster`, `CloseCluster` and `GetClusterName`, with NTLM and SPNEGO for
-//! the user root with password Passw0rd.
+//! the user root with password Passw0rd, and with Kerberos where there is a keytab.
 //!
-//! `cargo run --example plain_server -- 'ncacn_ip_tcp:127.0.0.1[5999]'`
+//! `cargo run --example plain_server -- 'ncacn_ip_tcp:127.0.0.1[5999]' [KEYTAB]`
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use msrpc::server::Server;
+use msrpc::{auth::kerberos::KerberosServerConfig, server::Server};
 use msrpc_ndr::{Body, BoxFuture, Call, ContextHandle, Fault, HandleType, Interface, Operation, Service};
 use uuid::{Uuid, uuid};
 
@@ -127,10 +127,14 @@ fn run(call: &Call, request: &Bytes) -> Result<Body, Fault> {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(std::io::stderr).init();
     let binding = std::env::args().nth(1).unwrap_or_else(|| "ncacn_ip_tcp:127.0.0.1[5999]".to_owned());
-    let server = Server::builder().service(Cluster).account("root", "Passw0rd").listen(&binding).await?.start()?;
+    let mut builder = Server::builder().service(Cluster).account("root", "Passw0rd").listen(&binding).await?;
+    if let Some(keytab) = std::env::args().nth(2) {
+        builder = builder.kerberos(&KerberosServerConfig::keytab(keytab))?;
+    }
+    let server = builder.start()?;
     println!("listening on {:?}", server.tcp_addresses());
     tokio::signal::ctrl_c().await?;
     server.shutdown(Duration::from_secs(5)).await;

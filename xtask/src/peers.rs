@@ -79,6 +79,13 @@ const PEERS: &[Peer] = &[
         package: "samba-dsdb-modules",
         probe: ("dpkg-query", &["-s", "samba-dsdb-modules"]),
     },
+    Peer { what: "MIT's KDC, for Kerberos", package: "krb5-kdc", probe: ("dpkg-query", &["-s", "krb5-kdc"]) },
+    Peer {
+        what: "kadmin.local, which gives it accounts",
+        package: "krb5-admin-server",
+        probe: ("dpkg-query", &["-s", "krb5-admin-server"]),
+    },
+    Peer { what: "kinit, which gets tickets", package: "krb5-user", probe: ("dpkg-query", &["-s", "krb5-user"]) },
 ];
 
 impl Peer {

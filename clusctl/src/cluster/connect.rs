@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use clap::Args;
 use msrpc::{
-    auth::ntlm::NtlmCredentials,
     binding::{Protocol, StringBinding},
     client::{BoundChannel, ConnectError},
 };
@@ -15,9 +14,12 @@ use msrpc_protocols::clusapi3::clusapi;
 use crate::{
     arguments::Common,
     connect::builder,
-    credentials,
+    credentials::{self, Login},
     failure::{Failure, Kind},
 };
+
+/// The class of a node's Kerberos principal (\[MS-CMRP\] 2.1).
+const SERVICE_CLASS: &str = "MSServerClusterMgmtAPI";
 
 /// Which cluster.
 #[derive(Clone, Debug, Args)]
@@ -34,7 +36,7 @@ pub(crate) struct Reach {
 /// Connects to nodes as the user wants it.
 #[derive(Debug)]
 pub(crate) struct Nodes {
-    credentials: NtlmCredentials,
+    login: Login,
     binding: StringBinding,
     level: AuthLevel,
     timeout: Duration,
@@ -55,7 +57,7 @@ impl Nodes {
         };
         let level = common.level.map(AuthLevel::from).or(binding.auth_level()).unwrap_or(AuthLevel::Privacy);
         Ok(Self {
-            credentials: credentials::find(common)?,
+            login: credentials::find(common)?,
             binding,
             level,
             timeout: common.connect_timeout(),
@@ -95,8 +97,9 @@ impl Connector for Nodes {
     type Error = ConnectError;
 
     async fn connect(&self, target: Target<'_>) -> Result<BoundChannel, ConnectError> {
-        let builder = builder(self.binding(target), &self.credentials, self.level, self.timeout);
-        let channel = builder.mapper_port(self.epm_port).connect(&clusapi::INTERFACE).await?;
+        let builder = builder(self.binding(target), &self.login, self.level, self.timeout);
+        let channel =
+            builder.service_class(SERVICE_CLASS).mapper_port(self.epm_port).connect(&clusapi::INTERFACE).await?;
         Ok(channel.with_timeout(self.call_timeout))
     }
 

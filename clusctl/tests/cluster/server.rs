@@ -37,6 +37,8 @@ impl Server {
             data: Some(self.folder.path().to_owned()),
             user: "root".to_owned(),
             password: "Passw0rd".to_owned(),
+            keytab: None,
+            administrator: Vec::new(),
         };
         self.demo = Some(self.runtime.block_on(Demo::start(options)).unwrap());
     }

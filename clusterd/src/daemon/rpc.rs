@@ -3,13 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use msrpc::{
-    association::AcceptorFn,
-    auth::{
-        CredentialsFile, SecurityContext,
-        ntlm::{self, NtlmServer, NtlmServerConfig},
-        spnego::{self, SpnegoServer},
-    },
-    server::{Server, ServerBuilder},
+    auth::{AuthError, CredentialsFile, kerberos::KerberosAcceptor},
+    server::Server,
     transport::np::{PipeListener, PipeTrust},
 };
 use msrpc_ndr::{AuthLevel, Service};
@@ -49,7 +44,10 @@ pub(super) async fn serve(
         builder = builder.shared_service(Arc::clone(service));
     }
     if let Some(accounts) = accounts {
-        builder = with_accounts(builder, accounts);
+        builder = builder.computer_name(crate::host_name()).accounts(accounts);
+    }
+    if let Some(kerberos) = &config.kerberos {
+        builder = builder.kerberos(&kerberos.server()).map_err(|error| unusable(&error))?;
     }
     let mut endpoints = Endpoints::default();
     if services.fsrvp.is_some()
@@ -76,17 +74,14 @@ pub(super) async fn serve(
     Ok((server, endpoints))
 }
 
-/// NTLM, raw and in SPNEGO.
-fn with_accounts(builder: ServerBuilder, accounts: CredentialsFile) -> ServerBuilder {
-    let config = Arc::new(NtlmServerConfig::new(crate::host_name(), Arc::new(accounts)));
-    let raw = Arc::clone(&config);
-    let raw = AcceptorFn::new(ntlm::AUTH_TYPE, move |_| -> Box<dyn SecurityContext> {
-        Box::new(NtlmServer::new(Arc::clone(&raw)))
-    });
-    let negotiated = AcceptorFn::new(spnego::AUTH_TYPE, move |_| -> Box<dyn SecurityContext> {
-        Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(Arc::clone(&config)))]))
-    });
-    builder.acceptor(raw).acceptor(negotiated)
+/// Looks whether Kerberos works here, if it is configured.
+pub(super) fn check_kerberos(config: &Config) -> Result<(), DaemonError> {
+    let Some(kerberos) = &config.kerberos else { return Ok(()) };
+    KerberosAcceptor::new(&kerberos.server()).map(drop).map_err(|error| unusable(&error))
+}
+
+fn unusable(error: &AuthError) -> DaemonError {
+    DaemonError::Configuration(format!("[kerberos]: {error}"))
 }
 
 fn trust(trust: config::PipeTrust) -> PipeTrust {

@@ -60,6 +60,20 @@ impl Demo {
         Self::run_with(folder, command, &data, 135).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// Where so many files may be open at once, until somebody raises that.
+    pub fn with_open_files(limit: u32) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let data = folder.path().join("d");
+        let mut command = Command::new("sh");
+        command.args(["-ec", &format!("ulimit -S -n {limit}; {SCRIPT}"), "sh", env!("CARGO_BIN_EXE_clusterd")]);
+        Self::run(folder, command, &data).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// The kernel's table of the demo's limits.
+    pub fn limits(&self) -> String {
+        read(Path::new(&format!("/proc/{}/limits", self.child.id())))
+    }
+
     /// A program in the demo's network.
     pub fn inside(&self, program: &Path) -> Command {
         let mut command = Command::new("nsenter");

@@ -32,6 +32,8 @@ struct State {
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
+    /// Who wants to know that nobody reads any more.
+    watcher: Option<Waker>,
 }
 
 impl Shared {
@@ -89,6 +91,19 @@ impl BodySender {
         self.shared.lock().reader_gone
     }
 
+    /// Waits until nobody reads the body any more.
+    pub fn poll_abandoned(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.shared.lock();
+        if state.reader_gone {
+            return Poll::Ready(());
+        }
+        match &mut state.watcher {
+            Some(watcher) if watcher.will_wake(cx.waker()) => {}
+            watcher => *watcher = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
     /// Waits until the queue is below its bound.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.lock();
@@ -143,10 +158,11 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.reader_gone = true;
-        state.queue.clear();
+        let rest = std::mem::take(&mut state.queue);
         state.queued = 0;
-        let writer = state.writer.take();
+        let woken = [state.writer.take(), state.watcher.take()];
         drop(state);
-        writer.into_iter().for_each(Waker::wake);
+        drop(rest);
+        woken.into_iter().flatten().for_each(Waker::wake);
     }
 }

@@ -45,6 +45,11 @@ impl Inbound {
         self.stream.as_ref().filter(|stream| stream.is_full())
     }
 
+    /// The feeding end, if there is one.
+    pub(crate) fn stream(&self) -> Option<&BodySender> {
+        self.stream.as_ref()
+    }
+
     /// From here on chunks go to a body that someone already reads.
     pub(crate) fn start_stream(&mut self, bound: usize) -> Body {
         let (sender, body) = body_pipe(bound);

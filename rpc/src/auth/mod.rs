@@ -4,12 +4,14 @@
 //!   afterwards.
 //! - [`ntlm`] is NTLM by itself (authentication service 10), [`spnego`] negotiates between mechanisms
 //!   (service 9); what SPNEGO can negotiate is a [`Mechanism`].
+//! - [`kerberos`] is Kerberos by itself (service 16) and inside SPNEGO, through the system's library.
 //! - [`AccountStore`] holds the accounts of a server: [`CredentialsFile`] in a file, [`Accounts`] in
 //!   memory.
 
 mod accounts;
 mod credentials_file;
 mod der;
+pub mod kerberos;
 mod mechanism;
 pub mod ntlm;
 pub mod spnego;
@@ -141,7 +143,38 @@ pub enum AuthError {
     /// The accounts cannot be looked up; our fault.
     #[error("account lookup: {0}")]
     Accounts(String),
+    /// What Kerberos says: expired tickets, wrong keys, skewed clocks, replays and so on
+    /// ([`KerberosError::reason`](kerberos::KerberosError::reason)).
+    #[error("Kerberos: {error}{hint}", error = .0, hint = kerberos::hint(.0))]
+    Kerberos(#[from] kerberos::KerberosError),
+    /// Kerberos knows services by the names of their hosts, and there is none.
+    #[error(
+        "{0:?} is no name of a host, and so has no Kerberos service principal: name the host, set target_hostname, or allow NTLM"
+    )]
+    NoServiceName(String),
     /// The system gives no random numbers.
     #[error("no randomness: {0}")]
     Random(String),
+}
+
+impl AuthError {
+    /// Whether the provider cannot be used with this server from here, whoever the user is, so that
+    /// another provider may be tried if the caller allows one. Wrong passwords, expired tickets and
+    /// skewed clocks are not of that kind: they want mending.
+    pub fn leaves_others(&self) -> bool {
+        use kerberos::Reason;
+        match self {
+            Self::NoServiceName(_) => true,
+            Self::Kerberos(error) => matches!(
+                error.reason(),
+                Reason::Unavailable
+                    | Reason::NoCredentials
+                    | Reason::UnknownService
+                    | Reason::KdcUnreachable
+                    | Reason::UnknownRealm
+                    | Reason::Configuration
+            ),
+            _ => false,
+        }
+    }
 }

@@ -1,8 +1,15 @@
 //! A bound interface, as generated clients see it.
 
-use std::time::Duration;
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
+use bytes::Bytes;
+use futures_core::Stream;
 use msrpc_ndr::{AssociationId, Body, Channel, ChannelError, Encoding, Interface, Reply, TransportError};
+use tokio::time::Sleep;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -11,7 +18,8 @@ use crate::association::{BoundContext, Proposal};
 
 /// An interface bound on a connection. Cloning is cheap; clones call at the same time.
 ///
-/// Dropping the future of a call cancels it: the server is told so, and its answer is dropped.
+/// Dropping the future of a call cancels it: the server is told so, and its answer is dropped. So does
+/// dropping the body of a response that has not arrived wholly, as pipes and large responses are.
 #[derive(Clone, Debug)]
 pub struct BoundChannel {
     connection: Connection,
@@ -53,7 +61,8 @@ impl BoundChannel {
         self
     }
 
-    /// The same interface, for calls that may take so long.
+    /// The same interface, for calls that may take so long: until the response is there, or, where it
+    /// goes to its reader while it arrives, begins; from then on for each piece of it.
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self
@@ -82,7 +91,52 @@ impl Channel for BoundChannel {
         };
         let encoding = Encoding::new(self.context.encoding.syntax(), order)
             .ok_or_else(|| TransportError::new("the server answers in big-endian NDR64, which does not exist"))?;
+        let body = if body.is_complete() { body } else { self.watched(body, operation) };
         Ok(Reply { body, encoding })
+    }
+}
+
+impl BoundChannel {
+    /// A body that is still growing: holds the connection, and does not wait forever.
+    fn watched(&self, body: Body, operation: &'static str) -> Body {
+        Body::from_stream(Watched {
+            body: Some(body),
+            timeout: self.timeout,
+            silence: None,
+            operation,
+            _connection: self.connection.clone(),
+        })
+    }
+}
+
+/// The body of a response that is still growing.
+struct Watched {
+    /// Dropped when its time is up, which the server is told.
+    body: Option<Body>,
+    timeout: Option<Duration>,
+    /// Runs out while nothing comes.
+    silence: Option<Pin<Box<Sleep>>>,
+    operation: &'static str,
+    _connection: Connection,
+}
+
+impl Stream for Watched {
+    type Item = Result<Bytes, TransportError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        let Some(body) = &mut this.body else { return Poll::Ready(None) };
+        if let Poll::Ready(next) = body.poll_next(cx) {
+            this.silence = None;
+            return Poll::Ready(next);
+        }
+        let Some(timeout) = this.timeout else { return Poll::Pending };
+        let silence = this.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(silence.as_mut().poll(cx));
+        this.body = None;
+        let operation = this.operation;
+        let error = format!("nothing more of the response of {operation} has come within {timeout:?}");
+        Poll::Ready(Some(Err(TransportError::timed_out(error))))
     }
 }
 

@@ -10,39 +10,41 @@ use std::{
     pin::{Pin, pin},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
 use tokio::{
-    io::AsyncReadExt,
-    sync::{Mutex as AsyncMutex, oneshot},
+    io::AsyncWriteExt,
+    sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
 };
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::ConnectError;
+use super::{ConnectError, steps};
 use crate::{
     association::{
-        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepDone,
-        StepJob,
+        BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
     pdu::RejectReason,
-    transport::Stream,
+    transport::{Stream, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
 
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
-
 /// Octets of a streamed request that wait to be sent before its body is asked for more.
 const REQUEST_BOUND: usize = 256 << 10;
+
+/// How long a stream may take to close.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// A response and the byte order that it came in.
 pub(super) type Answer = (Body, ByteOrder);
 pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
+/// What a bind or alter_context will have come to.
+pub(super) type Negotiated = oneshot::Receiver<Result<Outcomes, ClientError>>;
 
 /// A connection to a server. Cloning is cheap; the connection closes with the last clone.
 #[derive(Clone, Debug)]
@@ -55,7 +57,7 @@ struct Handle {
     shared: Arc<Shared>,
     id: AssociationId,
     /// One negotiation at a time.
-    negotiating: AsyncMutex<()>,
+    negotiating: Arc<AsyncMutex<()>>,
 }
 
 impl Drop for Handle {
@@ -79,20 +81,42 @@ impl std::fmt::Debug for Shared {
 
 struct Inner {
     association: ClientAssociation,
-    stream: Pin<Box<dyn Stream>>,
+    /// Closed once there is nothing more to come.
+    stream: Option<Box<dyn Stream>>,
+    reading: Reading,
     output: BytesMut,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
-    negotiation: Option<oneshot::Sender<Result<Outcomes, ClientError>>>,
+    negotiation: Option<Negotiation>,
     /// Why there is nothing more to come.
     ended: Option<TransportError>,
     /// Why the connection could not be bound, for who waits for that.
     refused: Option<ClientError>,
     /// Nobody holds the connection any more.
     unused: bool,
+    sending: Sending,
     steps: Vec<StepJob>,
+    /// A step is under way.
+    stepping: bool,
     /// Who is to be woken once the lock is released.
     woken: Vec<Waker>,
+}
+
+/// A negotiation that is under way, be it waited for or not.
+struct Negotiation {
+    sender: oneshot::Sender<Result<Outcomes, ClientError>>,
+    /// Keeps the next one away until the server has answered.
+    _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Whether the driver sends when it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    AtOnce,
+    /// It gives way to other tasks first.
+    Gathers,
+    /// It has done so.
+    Gathered,
 }
 
 /// A call in flight.
@@ -121,38 +145,40 @@ impl Shared {
 }
 
 impl Connection {
-    /// Opens a connection: binds `proposals`, and authenticates.
-    pub(super) async fn open(
+    /// Opens a connection, which binds `proposals` and authenticates. What comes of that,
+    /// [`negotiated`](Self::negotiated) says.
+    pub(super) fn open(
         config: ClientConfig,
         stream: impl Stream,
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
-    ) -> Result<(Self, Outcomes), ConnectError> {
+    ) -> Result<(Self, Negotiated), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             association,
-            stream: Box::pin(stream),
+            stream: Some(Box::new(stream)),
+            reading: Reading::default(),
             output: BytesMut::new(),
             driver: None,
             calls: HashMap::new(),
-            negotiation: Some(sender),
+            negotiation: Some(Negotiation { sender, _turn: None }),
             ended: None,
             refused: None,
             unused: false,
+            sending: Sending::AtOnce,
             steps: Vec::new(),
+            stepping: false,
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
-        let handle =
-            Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: AsyncMutex::new(()) };
+        let handle = Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: Arc::default() };
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
-        tokio::spawn(drive(shared).instrument(span));
-        let outcomes = connection.negotiated(receiver).await?;
-        Ok((connection, outcomes))
+        tokio::spawn(drive(Driver { shared }).instrument(span));
+        Ok((connection, receiver))
     }
 
     /// Identifies the connection, for context handles.
@@ -172,24 +198,27 @@ impl Connection {
 
     /// Proposes further interfaces.
     pub(super) async fn alter(&self, proposals: &[Proposal]) -> Result<Outcomes, ConnectError> {
-        let _turn = self.handle.negotiating.lock().await;
+        let turn = Arc::clone(&self.handle.negotiating).lock_owned().await;
         let receiver = self.handle.shared.with(|inner| {
             if let Some(ended) = &inner.ended {
                 return Err(ConnectError::from(ended.clone()));
             }
             inner.association.alter(proposals)?;
             let (sender, receiver) = oneshot::channel();
-            inner.negotiation = Some(sender);
+            inner.negotiation = Some(Negotiation { sender, _turn: Some(turn) });
             inner.flush();
             Ok(receiver)
         })?;
         self.negotiated(receiver).await
     }
 
-    async fn negotiated(
-        &self,
-        receiver: oneshot::Receiver<Result<Outcomes, ClientError>>,
-    ) -> Result<Outcomes, ConnectError> {
+    /// Whether a step of authentication is under way.
+    pub(super) fn is_stepping(&self) -> bool {
+        self.handle.shared.lock().stepping
+    }
+
+    /// Waits for what a bind or alter_context comes to.
+    pub(super) async fn negotiated(&self, receiver: Negotiated) -> Result<Outcomes, ConnectError> {
         match receiver.await {
             Ok(result) => Ok(result?),
             Err(_) => {
@@ -226,13 +255,17 @@ impl Connection {
             Ok(PendingCall { connection: self, call_id: Some(call_id) })
         })?;
         let Some(call_id) = pending.call_id else { return Err(TransportError::new("no call").into()) };
-        // While a request still grows, a fault may come.
+        // While a request still grows, a fault may come. Both are looked for under one lock: room that
+        // the driver makes in between would go unseen.
         let outcome = poll_fn(|cx| {
-            let sent = |body: &mut Body| shared.with(|inner| inner.poll_request(call_id, body, cx));
-            if request.as_mut().is_some_and(sent) {
+            let (sent, outcome) = shared.with(|inner| {
+                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, cx));
+                (sent, inner.poll_outcome(call_id, cx))
+            });
+            if sent {
                 request = None;
             }
-            shared.with(|inner| inner.poll_outcome(call_id, cx))
+            outcome
         })
         .await;
         pending.call_id = None;
@@ -258,14 +291,20 @@ impl Drop for PendingCall<'_> {
 }
 
 impl Inner {
-    /// Adds a body that is complete.
+    /// Adds a body that is complete. A call that is alone is sent at once. Where there are several, the
+    /// driver sends them, behind what other callers have for it by then: one write for all.
     fn push_all(&mut self, call_id: u32, mut body: Body) {
         let cx = &mut Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(chunk))) = body.poll_next(cx) {
             self.association.push(call_id, chunk);
         }
         self.association.finish(call_id);
-        self.flush();
+        if self.calls.len() <= 1 {
+            self.flush();
+        } else if self.sending == Sending::AtOnce {
+            self.sending = Sending::Gathers;
+            self.woken.extend(self.driver.clone());
+        }
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
@@ -332,15 +371,16 @@ impl Inner {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
+        let Some(stream) = &mut self.stream else { return Err(io::ErrorKind::NotConnected.into()) };
         let mut progress = false;
         loop {
             self.association.transmit(&mut self.output, OUTPUT);
             if self.output.is_empty() {
                 // Some streams hold octets back, and go on with them here.
-                let Poll::Ready(Err(error)) = self.stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                let Poll::Ready(Err(error)) = Pin::new(&mut **stream).poll_flush(cx) else { return Ok(progress) };
                 return Err(error);
             }
-            match self.stream.as_mut().poll_write(cx, &self.output) {
+            match Pin::new(&mut **stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
@@ -356,9 +396,8 @@ impl Inner {
         if !self.association.wants_input() {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
+        self.reading.poll(&mut **stream, self.association.input(), cx)
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -367,35 +406,49 @@ impl Inner {
             driver => *driver = Some(cx.waker().clone()),
         }
         loop {
+            if self.ended.is_some() {
+                return Poll::Ready(Drive::End);
+            }
             let mut progress = false;
             self.association.process();
             self.take_events();
             if let Some(job) = self.steps.pop() {
                 return Poll::Ready(Drive::Step(job));
             }
+            self.association.poll_unread(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
-            match self.poll_write(cx) {
-                Ok(true) => {
-                    progress = true;
-                    self.wake_senders();
+            if self.sending == Sending::Gathers {
+                self.sending = Sending::Gathered;
+                self.woken.push(cx.waker().clone());
+            } else {
+                self.sending = Sending::AtOnce;
+                match self.poll_write(cx) {
+                    Ok(true) => {
+                        progress = true;
+                        self.wake_senders();
+                    }
+                    Ok(false) => {}
+                    Err(error) => return self.over(TransportError::with_source("sending failed", error)),
                 }
-                Ok(false) => {}
-                Err(error) => return self.end(TransportError::with_source("sending failed", error)),
             }
             if let Some(reason) = self.association.close_reason().cloned() {
                 self.refused = Some(reason.clone());
-                return self.end(TransportError::with_source("the connection has ended", reason));
+                return self.over(TransportError::with_source("the connection has ended", reason));
             }
             if self.unused {
-                return self.end(TransportError::new("the connection has been closed"));
+                return self.over(TransportError::new("the connection has been closed"));
             }
             match self.poll_read(cx) {
-                Poll::Ready(Ok(0)) => return self.end(TransportError::new("the server closed the connection")),
+                Poll::Ready(Ok(0)) => return self.over(TransportError::new("the server closed the connection")),
                 Poll::Ready(Ok(_)) => progress = true,
-                Poll::Ready(Err(error)) => return self.end(TransportError::with_source("receiving failed", error)),
+                Poll::Ready(Err(error)) => return self.over(TransportError::with_source("receiving failed", error)),
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
@@ -405,12 +458,12 @@ impl Inner {
         while let Some(event) = self.association.poll_event() {
             match event {
                 ClientEvent::Negotiated(outcomes) => {
-                    if let Some(sender) = self.negotiation.take() {
+                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Ok(outcomes));
                     }
                 }
                 ClientEvent::AlterRefused(fault) => {
-                    if let Some(sender) = self.negotiation.take() {
+                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Err(ClientError::AlterRefused(fault)));
                     }
                 }
@@ -446,17 +499,27 @@ impl Inner {
         }
     }
 
-    fn end(&mut self, reason: TransportError) -> Poll<Drive> {
+    fn over(&mut self, reason: TransportError) -> Poll<Drive> {
+        self.end(reason);
+        Poll::Ready(Drive::End)
+    }
+
+    /// There is nothing more to come: whoever waits for anything is told why.
+    fn end(&mut self, reason: TransportError) {
+        if self.ended.is_some() {
+            return;
+        }
         // Who waits for a bind learns of the refusal itself; others of the end.
-        if let (Some(sender), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
+        if let (Some(Negotiation { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
             let _ = sender.send(Err(refused));
         }
         for slot in self.calls.values_mut().filter(|slot| slot.outcome.is_none()) {
             slot.outcome = Some(Err(reason.clone().into()));
             self.woken.extend(slot.waker.take());
         }
+        self.association.disconnected();
+        self.output = BytesMut::new();
         self.ended = Some(reason);
-        Poll::Ready(Drive::End)
     }
 }
 
@@ -465,28 +528,49 @@ enum Drive {
     End,
 }
 
-async fn drive(shared: Arc<Shared>) {
+/// What drives a connection. However it goes, nobody is left waiting.
+struct Driver {
+    shared: Arc<Shared>,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let stream = self.shared.with(|inner| {
+            inner.end(TransportError::new("the task of the connection was ended"));
+            inner.driver = None;
+            inner.stream.take()
+        });
+        drop(stream);
+    }
+}
+
+async fn drive(driver: Driver) {
+    let shared = &driver.shared;
     loop {
         match poll_fn(|cx| shared.with(|inner| inner.poll_drive(cx))).await {
             Drive::End => break,
             Drive::Step(job) => {
-                let done: Result<StepDone, _> = tokio::task::spawn_blocking(move || job.run()).await;
-                let failed = shared.with(|inner| match done {
-                    Ok(done) => {
-                        inner.association.authenticated(done);
-                        false
-                    }
-                    Err(_panic) => {
-                        let _ = inner.end(TransportError::new("the security provider failed"));
-                        true
+                shared.with(|inner| inner.stepping = true);
+                let mut step = pin!(steps::run(job));
+                // Nobody may wait for it any more: the server is not kept waiting either.
+                let done = poll_fn(|cx| match shared.with(|inner| inner.unused) {
+                    true => Poll::Ready(None),
+                    false => step.as_mut().poll(cx).map(Some),
+                });
+                let done = done.await;
+                shared.with(|inner| {
+                    inner.stepping = false;
+                    match done {
+                        Some(Ok(done)) => inner.association.authenticated(done),
+                        Some(Err(_panic)) => inner.end(TransportError::new("the security provider failed")),
+                        None => inner.end(TransportError::new("the connection has been closed")),
                     }
                 });
-                if failed {
-                    break;
-                }
             }
         }
     }
     // Whoever still holds the connection finds out; the stream is closed for the server.
-    let _ = poll_fn(|cx| shared.with(|inner| inner.stream.as_mut().poll_shutdown(cx))).await;
+    if let Some(mut stream) = shared.with(|inner| inner.stream.take()) {
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
+    }
 }

@@ -6,6 +6,7 @@ use msrpc_ndr::TransportError;
 
 use crate::{
     association::ClientError,
+    auth::AuthError,
     binding::{Protocol, StringBinding},
     epm::MapError,
     pdu::{NakReason, RejectReason},
@@ -57,8 +58,11 @@ pub enum ConnectError {
     /// The binding asks for protection, but there are no credentials.
     #[error("the binding asks for authentication, but there are no credentials: give some, or take the level out")]
     NoCredentials,
-    /// The server refuses the credentials, or has no such provider.
-    #[error("{0}: check user, password and domain, and whether the server knows the security provider")]
+    /// The credentials are not for the provider that the binding asks for.
+    #[error("there are no credentials for {0}: krb5 takes those of Kerberos; ntlm and ncacn_np take those of NTLM")]
+    NoCredentialsFor(&'static str),
+    /// The server refuses the credentials, or has no such provider; or Kerberos does not get that far.
+    #[error("{0}{advice}", advice = authentication_advice(.0))]
     Authentication(ClientError),
     /// The server does not have the interface.
     #[error("the server does not offer {interface} here: check the port, or ask the endpoint mapper")]
@@ -86,6 +90,10 @@ pub enum ConnectError {
     /// The connection broke.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// This side's part of the authentication takes too long: a KDC does not answer, or too many
+    /// clients wait for one ([`MAX_STEPS`](crate::auth::kerberos::MAX_STEPS)).
+    #[error("no KDC has answered within {0:?}: check krb5.conf and the network")]
+    AuthenticationTimeout(Duration),
     /// The server accepts the connection and then says nothing.
     #[error("the server accepts the connection and does not answer the bind within {0:?}: is that the right port?")]
     BindTimeout(Duration),
@@ -102,6 +110,14 @@ impl From<ClientError> for ConnectError {
             }
             _ => Self::Association(error),
         }
+    }
+}
+
+/// What to look at, where the error itself does not say.
+fn authentication_advice(error: &ClientError) -> &'static str {
+    match error {
+        ClientError::Authentication(AuthError::Kerberos(_) | AuthError::NoServiceName(_)) => "",
+        _ => ": check user, password and domain, and whether the server knows the security provider",
     }
 }
 

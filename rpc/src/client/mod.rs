@@ -16,7 +16,9 @@
 mod channel;
 mod connection;
 mod error;
+mod login;
 mod resolve;
+mod steps;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,11 +30,7 @@ pub use error::ConnectError;
 
 use crate::{
     association::{ClientConfig, ClientSecurity, Proposal},
-    auth::{
-        SecurityContext,
-        ntlm::{NtlmClient, NtlmCredentials},
-        spnego::SpnegoClient,
-    },
+    auth::SecurityContext,
     binding::{BindingError, Protocol, StringBinding},
     transport::{Stream, tcp},
 };
@@ -45,7 +43,7 @@ pub type Initiator = Arc<dyn Fn(AuthLevel) -> Box<dyn SecurityContext> + Send + 
 pub struct ClientBuilder {
     binding: StringBinding,
     config: ClientConfig,
-    initiator: Option<Initiator>,
+    login: login::Login,
     level: AuthLevel,
     group: u32,
     mapper_port: u16,
@@ -72,7 +70,7 @@ impl ClientBuilder {
         Self {
             binding,
             config,
-            initiator: None,
+            login: login::Login::default(),
             level,
             group: 0,
             mapper_port: crate::epm::PORT,
@@ -88,31 +86,6 @@ impl ClientBuilder {
     /// If the text is no binding.
     pub fn to(binding: &str) -> Result<Self, BindingError> {
         Ok(Self::new(binding.parse()?))
-    }
-
-    /// Authenticates with an account, `DOMAIN\name` or `name`, and its password: by SPNEGO and NTLM, or
-    /// by NTLM alone if the string binding has `ntlm`. The level is that of the string binding, or
-    /// privacy.
-    pub fn credentials(self, account: &str, password: &str) -> Self {
-        self.ntlm(NtlmCredentials::of_account(account, password))
-    }
-
-    /// Authenticates with credentials of NTLM, as [`credentials`](Self::credentials) does.
-    pub fn ntlm(self, credentials: NtlmCredentials) -> Self {
-        let raw = self.binding.has("ntlm");
-        self.authenticate(move |level| {
-            let ntlm = NtlmClient::new(credentials.clone(), level);
-            if raw { Box::new(ntlm) } else { Box::new(SpnegoClient::new(vec![Box::new(ntlm)])) }
-        })
-    }
-
-    /// Authenticates with a provider. The level is that of the string binding, or privacy.
-    pub fn authenticate(
-        mut self,
-        initiator: impl Fn(AuthLevel) -> Box<dyn SecurityContext> + Send + Sync + 'static,
-    ) -> Self {
-        self.initiator = Some(Arc::new(initiator));
-        self
     }
 
     /// Sets the authentication level.
@@ -133,7 +106,8 @@ impl ClientBuilder {
         self
     }
 
-    /// Sets how long each call may take. Without it calls wait as long as the connection holds.
+    /// Sets how long each call may take, as [`BoundChannel::with_timeout`] does. Without it calls wait as
+    /// long as the connection holds.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call_timeout = Some(timeout);
         self
@@ -171,7 +145,8 @@ impl ClientBuilder {
             Protocol::NamedPipe => {
                 let pipe = self.endpoint_of(interface, "ncacn_np")?;
                 let options = self.smb_options()?;
-                let stream = crate::transport::smb::open(host, pipe, &options, self.initiator.as_deref()).await?;
+                let initiator = self.login.smb_initiator()?;
+                let stream = crate::transport::smb::open(host, pipe, &options, initiator.as_deref()).await?;
                 self.bind(stream, interface).await
             }
             ref other => Err(ConnectError::Protocol(other.clone())),
@@ -205,27 +180,26 @@ impl ClientBuilder {
     /// Says whether protocol, authentication or interface is the trouble.
     pub async fn bind(&self, stream: impl Stream, interface: &'static Interface) -> Result<BoundChannel, ConnectError> {
         let security = self
-            .initiator
-            .as_ref()
+            .login
+            .initiator(&self.binding)?
             .filter(|_| self.level > AuthLevel::None)
             .map(|initiator| ClientSecurity { context: initiator(self.level), level: self.level });
         if security.is_none() && self.binding.auth_level().is_some() {
             return Err(ConnectError::NoCredentials);
         }
-        let binding = async {
-            let (connection, outcomes) =
-                Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)
-                    .await
-                    .map_err(|error| match error {
-                        ConnectError::Transport(error) => ConnectError::Closed(error),
-                        error => error,
-                    })?;
-            connection.channel_of(interface, outcomes, self.binding.object, self.call_timeout)
+        let (connection, negotiation) =
+            Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)?;
+        let outcomes = match tokio::time::timeout(self.connect_timeout, connection.negotiated(negotiation)).await {
+            Ok(outcomes) => outcomes.map_err(|error| match error {
+                ConnectError::Transport(error) => ConnectError::Closed(error),
+                error => error,
+            })?,
+            Err(_) if connection.is_stepping() => {
+                return Err(ConnectError::AuthenticationTimeout(self.connect_timeout));
+            }
+            Err(_) => return Err(ConnectError::BindTimeout(self.connect_timeout)),
         };
-        match tokio::time::timeout(self.connect_timeout, binding).await {
-            Ok(result) => result,
-            Err(_) => Err(ConnectError::BindTimeout(self.connect_timeout)),
-        }
+        connection.channel_of(interface, outcomes, self.binding.object, self.call_timeout)
     }
 
     fn proposal(&self, interface: &'static Interface) -> Proposal {

@@ -12,15 +12,13 @@ use std::{
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{Body, Fault};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{mpsc, watch},
-};
+use tokio::{io::AsyncWriteExt, sync::watch};
 use tracing::Instrument as _;
 
 use super::{
     ConnectionOptions,
     deadlines::{Deadlines, Wait},
+    mailbox::{self, Mailbox},
 };
 use crate::{
     association::{
@@ -28,14 +26,11 @@ use crate::{
         StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
-    transport::{Stream, pipe},
+    transport::{Stream, pipe, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
-
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
 
 /// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -88,10 +83,10 @@ pub(super) async fn serve_admitted(
     stop: impl Future<Output = ()> + Send,
     _lease: Lease,
 ) -> Result<(), ConnectionError> {
-    let (done, finished) = mpsc::unbounded_channel();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        reading: Reading::default(),
         running: config.quotas.running().subscribe(),
         // A pipe's client reads only what it has asked for.
         says_goodbye: transport.protocol != pipe::PROTOCOL,
@@ -99,8 +94,7 @@ pub(super) async fn serve_admitted(
         output: BytesMut::new(),
         written: 0,
         bodies: Vec::new(),
-        done,
-        finished,
+        done: Mailbox::new(),
         deadlines: Deadlines::new(options),
         stopping: false,
     };
@@ -112,23 +106,25 @@ pub(super) async fn serve_admitted(
         connection.poll(cx)
     })
     .await;
+    // Calls are told and handles run down before the stream, which may take its time.
+    let mut stream = connection.into_stream();
     if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
         // Some streams still have to send something.
-        let _ = tokio::time::timeout(CLOSING, connection.stream.shutdown()).await;
+        let _ = tokio::time::timeout(CLOSING, stream.shutdown()).await;
     }
     result
 }
 
 struct Connection<S> {
     stream: S,
+    reading: Reading,
     association: ServerAssociation,
     output: BytesMut,
     /// Octets sent so far.
     written: u64,
     /// Responses that still grow.
     bodies: Vec<(CallKey, Body)>,
-    done: mpsc::UnboundedSender<Done>,
-    finished: mpsc::UnboundedReceiver<Done>,
+    done: Mailbox<Done>,
     deadlines: Deadlines,
     stopping: bool,
     says_goodbye: bool,
@@ -144,10 +140,14 @@ enum Done {
 }
 
 impl<S: Stream> Connection<S> {
+    fn into_stream(self) -> S {
+        self.stream
+    }
+
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
         loop {
             let mut progress = false;
-            while let Poll::Ready(Some(done)) = self.finished.poll_recv(cx) {
+            while let Some(done) = self.done.take(cx) {
                 progress = true;
                 match done {
                     Done::Call(key, outcome) => self.answer(key, outcome),
@@ -191,6 +191,10 @@ impl<S: Stream> Connection<S> {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
@@ -222,9 +226,7 @@ impl<S: Stream> Connection<S> {
         if !self.association.wants_input() || self.output.len() > OUTPUT {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        pin!(self.stream.read_buf(buffer)).poll(cx)
+        self.reading.poll(&mut self.stream, self.association.input(), cx)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
@@ -272,7 +274,7 @@ impl<S: Stream> Connection<S> {
         match polled {
             Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, &self.running)),
             Ok(Err(future)) => {
-                let mut guard = AnswerGuard { key, done: Some(self.done.clone()) };
+                let mut guard = AnswerGuard { key, done: Some(self.done.sender()) };
                 let mut cut = self.running.clone();
                 let running = async move {
                     let outcome = tokio::select! {
@@ -282,7 +284,7 @@ impl<S: Stream> Connection<S> {
                     };
                     let outcome = drive(outcome, lease, &cut);
                     if let Some(done) = guard.done.take() {
-                        let _ = done.send(Done::Call(key, outcome));
+                        done.post(Done::Call(key, outcome));
                     }
                 };
                 tokio::spawn(running.instrument(span));
@@ -338,7 +340,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn authenticate(&self, job: StepJob) {
-        let done = self.done.clone();
+        let done = self.done.sender();
         let turn = Arc::clone(self.association.client()).step();
         tokio::spawn(async move {
             let turn = tokio::select! {
@@ -350,7 +352,7 @@ impl<S: Stream> Connection<S> {
             tokio::task::spawn_blocking(move || {
                 let result = catch_unwind(AssertUnwindSafe(|| job.run()));
                 drop(turn);
-                let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+                done.post(result.map_or(Done::ProviderFailed, Done::Step));
             });
         });
     }
@@ -373,6 +375,8 @@ fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiv
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
+            // A body that nobody reads has room for ever: others must get their turn.
+            tokio::task::coop::consume_budget().await;
         }
         sender.finish();
     };
@@ -390,13 +394,13 @@ fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiv
 /// Answers a call whose implementation panics.
 struct AnswerGuard {
     key: CallKey,
-    done: Option<mpsc::UnboundedSender<Done>>,
+    done: Option<mailbox::Sender<Done>>,
 }
 
 impl Drop for AnswerGuard {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            let _ = done.send(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
+            done.post(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who may log on: NTLM and SPNEGO for the accounts of a server.
+//! Who may log on: NTLM for the accounts of a server, Kerberos for those of a realm, and SPNEGO.
 
 use std::{path::Path, sync::Arc};
 
@@ -6,7 +6,8 @@ use super::ServerBuilder;
 use crate::{
     association::{Acceptor, AcceptorFn},
     auth::{
-        Account, AccountStore, Accounts, AuthError, CredentialsFile, CredentialsFileError,
+        Account, AccountStore, Accounts, AuthError, CredentialsFile, CredentialsFileError, Mechanism,
+        kerberos::{self, KerberosAcceptor, KerberosServer, KerberosServerConfig},
         ntlm::{self, NtlmServer, NtlmServerConfig},
         spnego::{self, SpnegoServer},
     },
@@ -19,6 +20,7 @@ pub(super) struct Logon {
     stores: Vec<Arc<dyn AccountStore>>,
     computer_name: Option<String>,
     config: Option<NtlmServerConfig>,
+    kerberos: Option<KerberosAcceptor>,
 }
 
 impl std::fmt::Debug for Logon {
@@ -60,6 +62,18 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets the principals of a realm log on, by Kerberos and SPNEGO, which prefers Kerberos to NTLM.
+    /// Who they are is their principal's name, and its realm their domain; where the KDC is Active
+    /// Directory's, tickets bring the SIDs of their groups.
+    ///
+    /// # Errors
+    ///
+    /// If MIT's Kerberos is not installed, or the keytab cannot be read.
+    pub fn kerberos(mut self, config: &KerberosServerConfig) -> Result<Self, AuthError> {
+        self.logon.kerberos = Some(KerberosAcceptor::new(config)?);
+        Ok(self)
+    }
+
     /// Lets clients log on, by NTLM and SPNEGO, as a configuration says. It replaces what
     /// [`account`](Self::account) and the like have collected.
     pub fn ntlm(mut self, config: NtlmServerConfig) -> Self {
@@ -71,25 +85,46 @@ impl ServerBuilder {
 impl Logon {
     /// The providers; none where nobody may log on.
     pub(super) fn acceptors(self) -> Vec<Arc<dyn Acceptor>> {
-        let Self { single, mut stores, computer_name, config } = self;
+        let kerberos = self.kerberos.clone();
+        let ntlm = self.ntlm().map(Arc::new);
+        let mut acceptors: Vec<Arc<dyn Acceptor>> = Vec::new();
+        if let Some(config) = ntlm.clone() {
+            let accept = move |_| Box::new(NtlmServer::new(Arc::clone(&config))) as _;
+            acceptors.push(Arc::new(AcceptorFn::new(ntlm::AUTH_TYPE, accept)));
+        }
+        if let Some(acceptor) = kerberos.clone() {
+            let accept = move |level| Box::new(KerberosServer::new(acceptor.clone(), level)) as _;
+            acceptors.push(Arc::new(AcceptorFn::new(kerberos::AUTH_TYPE, accept)));
+        }
+        if !acceptors.is_empty() {
+            let accept = move |level| {
+                let kerberos = kerberos.clone().map(|acceptor| KerberosServer::new(acceptor, level));
+                let ntlm = ntlm.clone().map(NtlmServer::new);
+                let mechanisms = [
+                    kerberos.map(|server| Box::new(server) as Box<dyn Mechanism>),
+                    ntlm.map(|server| Box::new(server) as Box<dyn Mechanism>),
+                ];
+                Box::new(SpnegoServer::new(mechanisms.into_iter().flatten().collect())) as _
+            };
+            acceptors.push(Arc::new(AcceptorFn::new(spnego::AUTH_TYPE, accept)));
+        }
+        acceptors
+    }
+
+    /// How NTLM is accepted; not at all without accounts.
+    fn ntlm(self) -> Option<NtlmServerConfig> {
+        let Self { single, mut stores, computer_name, config, .. } = self;
+        if config.is_some() {
+            return config;
+        }
         if !single.is_empty() {
             stores.push(Arc::new(single));
         }
-        let config = match config {
-            Some(config) => config,
-            None if stores.is_empty() => return Vec::new(),
-            None => {
-                let name = computer_name.unwrap_or_else(system_name);
-                NtlmServerConfig::new(name, Arc::new(InTurn(stores)))
-            }
-        };
-        let (raw, inside) = (Arc::new(config.clone()), Arc::new(config));
-        vec![
-            Arc::new(AcceptorFn::new(ntlm::AUTH_TYPE, move |_| Box::new(NtlmServer::new(Arc::clone(&raw))) as _)),
-            Arc::new(AcceptorFn::new(spnego::AUTH_TYPE, move |_| {
-                Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(Arc::clone(&inside)))])) as _
-            })),
-        ]
+        if stores.is_empty() {
+            return None;
+        }
+        let name = computer_name.unwrap_or_else(system_name);
+        Some(NtlmServerConfig::new(name, Arc::new(InTurn(stores))))
     }
 }
 

@@ -27,6 +27,7 @@ mod discovery;
 mod limits;
 mod listen;
 mod logon;
+mod mailbox;
 mod refusal;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};

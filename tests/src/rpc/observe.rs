@@ -20,6 +20,10 @@ pub struct Seen {
     pub provider: u8,
     /// The account.
     pub user: Option<String>,
+    /// Its domain or realm.
+    pub domain: Option<String>,
+    /// The SIDs that the authentication told.
+    pub sids: Vec<String>,
     /// Where the call came from.
     pub address: Option<SocketAddr>,
 }
@@ -74,6 +78,8 @@ impl<S: Service> Service for Observed<S> {
             level: caller.auth_level,
             provider: caller.auth_service,
             user: caller.user.clone(),
+            domain: caller.domain.clone(),
+            sids: caller.sids.clone(),
             address: caller.address,
         };
         self.log.calls.lock().unwrap_or_else(PoisonError::into_inner).push(seen);

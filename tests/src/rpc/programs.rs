@@ -134,6 +134,7 @@ impl Daemon {
 
         let mut shell = Command::new("sh");
         shell.args(["-c", KEEPER, "sh"]).arg(folder).arg(command.get_program()).args(command.get_args());
+        shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         shell.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
         Ok(Self { shell: shell.spawn()? })
     }

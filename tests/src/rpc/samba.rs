@@ -97,6 +97,14 @@ impl Samba {
 /// # Errors
 /// If the port cannot be had: mostly, only root may listen there.
 pub fn free_address() -> io::Result<Ipv4Addr> {
+    free_address_for(MAPPER)
+}
+
+/// An address of the loopback network where a port is free, and that nobody else uses.
+///
+/// # Errors
+/// If the port cannot be had.
+pub(super) fn free_address_for(port: u16) -> io::Result<Ipv4Addr> {
     static NEXT: AtomicU8 = AtomicU8::new(0);
     let [.., third, fourth] = process::id().to_be_bytes();
     let mut last = io::Error::from(io::ErrorKind::AddrInUse);
@@ -104,12 +112,12 @@ pub fn free_address() -> io::Result<Ipv4Addr> {
         // 127.64.0.0/10 is far from what people use.
         let second = 64 + NEXT.fetch_add(1, Ordering::Relaxed) % 64;
         let address = Ipv4Addr::new(127, second, third, fourth);
-        match TcpListener::bind((address, MAPPER)) {
+        match TcpListener::bind((address, port)) {
             Ok(_) => return Ok(address),
             Err(error) => last = error,
         }
     }
-    Err(io::Error::new(last.kind(), format!("port {MAPPER} cannot be had, even of an address of its own: {last}")))
+    Err(io::Error::new(last.kind(), format!("port {port} cannot be had, even of an address of its own: {last}")))
 }
 
 fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {

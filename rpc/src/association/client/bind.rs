@@ -118,7 +118,8 @@ impl ClientAssociation {
         flags.set(PfcFlags::SUPPORT_HEADER_SIGN, signing && trailer.is_some());
         let head = Head { ptype: exchange.ptype, flags, order: self.config.order, call_id: exchange.call_id };
         let verifier = trailer.zip(token.as_deref());
-        write_pdu(&mut self.control, head, verifier, |w| bind.write(w))?;
+        let out = if exchange.ptype == PduType::Bind { &mut self.control } else { &mut self.altering };
+        write_pdu(out, head, verifier, |w| bind.write(w))?;
         Ok(())
     }
 

@@ -5,7 +5,8 @@ use msrpc_ndr::{AuthLevel, Fault, TransportError};
 use uuid::Uuid;
 
 use super::{
-    BoundContext, ClientAssociation, ClientCall, ClientError, ClientEvent, Frame, Outbound, Phase, SequenceError,
+    BoundContext, ClientAssociation, ClientCall, ClientError, ClientEvent, Frame, Inbound, Outbound, Phase,
+    SequenceError,
 };
 use crate::{
     association::fragments::StubHead,
@@ -109,25 +110,44 @@ impl ClientAssociation {
         }
         let request = self.requests.iter().position(|request| request.call_id == call_id);
         match request.and_then(|index| self.requests.remove(index)) {
-            None => {
-                if let Some(call) = self.calls.get_mut(&call_id).filter(|call| !call.abandoned) {
-                    call.abandoned = true;
-                    self.write_empty(PduType::CoCancel, call_id);
+            None => self.abandon_response(call_id),
+            Some(request) if !request.has_started() => {
+                self.forget(call_id);
+                if request.together > 0 {
+                    // Another request has to bring the verification trailer.
+                    self.verified.remove(&request.context_id);
                 }
             }
-            Some(request) if !request.has_started() => {
-                self.calls.remove(&call_id);
-            }
             Some(_) if self.features.contains(BindFeatures::KEEP_CONNECTION_ON_ORPHAN) => {
-                self.calls.remove(&call_id);
+                self.forget(call_id);
                 self.write_empty(PduType::Orphaned, call_id);
             }
             // Nothing else can follow the part of a request ([MS-RPCE] 3.3.1.5.10).
             Some(_) => self.end(ClientError::Abandoned),
         }
-        if self.streaming == Some(call_id) {
-            self.streaming = None;
+    }
+
+    /// The request has been sent. A response that has not begun is cancelled; of one that has, no more
+    /// is wanted (C706 12.6.4.11), if the connection outlives saying so.
+    fn abandon_response(&mut self, call_id: u32) {
+        let orphans = self.features.contains(BindFeatures::KEEP_CONNECTION_ON_ORPHAN);
+        let Some(call) = self.calls.get_mut(&call_id).filter(|call| !call.abandoned) else { return };
+        if call.order.is_some() && orphans {
+            self.forget(call_id);
+            return self.write_empty(PduType::Orphaned, call_id);
         }
+        call.abandoned = true;
+        call.stub = Inbound::default();
+        self.streams.retain(|&id| id != call_id);
+        self.streaming.take_if(|id| *id == call_id);
+        self.write_empty(PduType::CoCancel, call_id);
+    }
+
+    /// Takes a call out of the books.
+    fn forget(&mut self, call_id: u32) -> Option<ClientCall> {
+        self.streaming.take_if(|id| *id == call_id);
+        self.streams.retain(|&id| id != call_id);
+        self.calls.remove(&call_id)
     }
 
     fn write_empty(&mut self, ptype: PduType, call_id: u32) {
@@ -144,6 +164,10 @@ impl ClientAssociation {
         }
         // The fragments of one request go before those of the next ([MS-RPCE] 3.3.1.5.8).
         while out.len() < limit {
+            if !self.altering.is_empty() && !self.requests.front().is_some_and(Outbound::has_started) {
+                out.extend_from_slice(&self.altering);
+                self.altering.clear();
+            }
             let in_flight = self.calls.len().saturating_sub(self.requests.len());
             let Some(request) = self.requests.front_mut() else { return };
             if !self.multiplexed && in_flight > 0 {
@@ -193,16 +217,16 @@ impl ClientAssociation {
             call.stub.push(octets.freeze().slice(ResponseHead::LEN..HEADER_LEN + body_len));
         }
         if header.is_last() {
-            if self.streaming == Some(call_id) {
-                self.streaming = None;
-            }
-            let Some(call) = self.calls.remove(&call_id) else { return Ok(()) };
+            let Some(call) = self.forget(call_id) else { return Ok(()) };
             if let Some(body) = call.stub.finish().filter(|_| !call.abandoned) {
                 self.events.push_back(ClientEvent::Response { call_id, order, body });
             }
+        } else if call.abandoned {
+            // It is read to its end and dropped.
         } else if !call.stub.is_streaming() && (call.piped || call.stub.held() > self.config.stream_from) {
             let body = call.stub.start_stream(self.config.stream_bound);
             self.streaming = Some(call_id);
+            self.streams.push(call_id);
             self.events.push_back(ClientEvent::Response { call_id, order, body });
         } else if call.stub.is_streaming() {
             self.streaming = Some(call_id);
@@ -220,12 +244,9 @@ impl ClientAssociation {
         if self.exchange_id() == Some(call_id) {
             return self.on_alter_fault(fault);
         }
-        let Some(call) = self.calls.remove(&call_id) else {
+        let Some(call) = self.forget(call_id) else {
             return if self.was_used(call_id) { Ok(()) } else { Err(SequenceError::Unexpected(PduType::Fault).into()) };
         };
-        if self.streaming == Some(call_id) {
-            self.streaming = None;
-        }
         self.drop_request(call_id)?;
         if call.stub.is_streaming() {
             call.stub.fail(TransportError::with_source("the response ended in a fault", fault));

@@ -3,7 +3,10 @@
 mod bind;
 mod call;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    task::Context,
+};
 
 use bytes::{Bytes, BytesMut};
 use msrpc_ndr::{AuthLevel, Body, ByteOrder, Encoding, Fault, Syntax};
@@ -202,6 +205,8 @@ pub struct ClientAssociation {
     events: VecDeque<ClientEvent>,
     /// PDUs that are not fragments of requests.
     control: BytesMut,
+    /// An alter_context, which must not come between the fragments of a request.
+    altering: BytesMut,
     requests: VecDeque<Outbound>,
     phase: Phase,
     reassembly: Reassembly,
@@ -225,6 +230,8 @@ pub struct ClientAssociation {
     last_call_id: u32,
     /// The call whose response fills its reader's queue.
     streaming: Option<u32>,
+    /// Calls whose responses go to their readers while they arrive.
+    streams: Vec<u32>,
     close: Option<ClientError>,
 }
 
@@ -255,6 +262,7 @@ impl ClientAssociation {
             input: Input::default(),
             events: VecDeque::new(),
             control: BytesMut::new(),
+            altering: BytesMut::new(),
             requests: VecDeque::new(),
             phase: Phase::Unbound,
             reassembly: Reassembly::default(),
@@ -274,6 +282,7 @@ impl ClientAssociation {
             calls: HashMap::new(),
             last_call_id: 0,
             streaming: None,
+            streams: Vec::new(),
             close: None,
         }
     }
@@ -306,6 +315,24 @@ impl ClientAssociation {
     /// The body that has no room, if that is what keeps the connection from going on.
     pub fn full_body(&self) -> Option<&BodySender> {
         self.streaming.and_then(|id| self.calls.get(&id)).and_then(|call| call.stub.full())
+    }
+
+    /// Gives up the calls whose responses nobody reads any more, now and whenever `cx` is woken for it.
+    pub fn poll_unread(&mut self, cx: &mut Context<'_>) {
+        let calls = &self.calls;
+        let unread = |id: &u32| {
+            let sender = calls.get(id).and_then(|call| call.stub.stream());
+            sender.is_some_and(|sender| sender.poll_abandoned(cx).is_ready())
+        };
+        let unread: Vec<u32> = self.streams.iter().copied().filter(unread).collect();
+        unread.into_iter().for_each(|id| self.abandon(id));
+    }
+
+    /// The transport has ended: nothing more comes or goes. Bodies that still grow fail.
+    pub fn disconnected(&mut self) {
+        self.clear();
+        *self.input.buffer() = BytesMut::new();
+        self.events.clear();
     }
 
     /// The next thing to be known.
@@ -381,9 +408,16 @@ impl ClientAssociation {
 
     fn end(&mut self, error: ClientError) {
         self.close.get_or_insert(error);
+        self.clear();
+    }
+
+    fn clear(&mut self) {
         self.calls.clear();
         self.requests.clear();
         self.control.clear();
+        self.altering.clear();
+        self.streams.clear();
+        self.streaming = None;
     }
 
     fn next_call_id(&mut self) -> Result<u32, ClientError> {

@@ -241,6 +241,8 @@ struct Incoming {
     stub: Inbound,
     /// The call, until it is complete or streamed.
     call: Option<Call>,
+    /// How often it has been cancelled before it ran.
+    cancel_count: u8,
     service: Presentation,
 }
 
@@ -477,10 +479,16 @@ impl ServerAssociation {
         if let Some(incoming) = self.incoming.take_if(|incoming| orphaned && incoming.call_id == call_id) {
             incoming.stub.fail(TransportError::new("the client abandoned the call"));
         }
-        if let Some(active) = self.calls.get_mut(&call_id) {
+        if let Some(incoming) = self.incoming.as_mut().filter(|incoming| incoming.call_id == call_id)
+            && let Some(call) = &incoming.call
+        {
+            // The method finds it cancelled when it runs.
+            incoming.cancel_count = incoming.cancel_count.saturating_add(1);
+            call.cancel();
+        } else if let Some(active) = self.calls.get_mut(&call_id) {
             active.cancel_count = active.cancel_count.saturating_add(1);
             active.silent |= orphaned;
-            active.call.cancel();
+            if active.silent { active.call.orphan() } else { active.call.cancel() }
         }
         if orphaned {
             self.replies.retain(|reply| reply.out.call_id != call_id);
@@ -534,7 +542,7 @@ impl ServerAssociation {
         if let Some(incoming) = self.incoming.take() {
             incoming.stub.fail(TransportError::new("the connection ended within a request"));
         }
-        self.calls.values().for_each(|active| active.call.cancel());
+        self.calls.values().for_each(|active| active.call.orphan());
         self.replies.clear();
         // Calls that nobody has taken are never run, and have no answer.
         let Self { events, calls, .. } = self;

@@ -66,7 +66,7 @@ impl ServerAssociation {
             incoming.stub.fail(TransportError::new("the request was refused"));
             // A call that runs on the stream already gets no second answer.
             if let Some(active) = self.calls.get_mut(&call_id) {
-                active.call.cancel();
+                active.call.orphan();
                 active.silent = true;
             }
         }
@@ -167,7 +167,9 @@ impl ServerAssociation {
         if self.calls.contains_key(&call_id) || self.replies.iter().any(|reply| reply.out.call_id == call_id) {
             return out_of_order(SequenceError::DuplicateCall(call_id));
         }
-        if !self.multiplexed && (!self.calls.is_empty() || !self.replies.is_empty()) {
+        // Whoever gets no answer does not wait for one.
+        let awaited = self.calls.values().any(|active| !active.silent) || !self.replies.is_empty();
+        if !self.multiplexed && awaited {
             return out_of_order(SequenceError::NotMultiplexed(call_id));
         }
         // Equal numbers are let through: there are clients that use one number for all their calls.
@@ -216,6 +218,7 @@ impl ServerAssociation {
             lease,
             stub: inbound,
             call: Some(call),
+            cancel_count: 0,
             service,
         });
         self.after_fragment(&header)
@@ -273,10 +276,12 @@ impl ServerAssociation {
         if header.is_last() {
             self.check_verification(header)?;
             let Some(incoming) = self.incoming.take() else { return Ok(()) };
-            let Incoming { call_id, context_id, flags, security, octets, lease, stub, call, service, .. } = incoming;
+            let Incoming {
+                call_id, context_id, flags, security, octets, lease, stub, call, cancel_count, service, ..
+            } = incoming;
             let body = stub.finish();
             if let (Some(call), Some(body)) = (call, body) {
-                self.start(call_id, context_id, flags, security, octets, lease, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, lease, call, cancel_count, &service, body);
             }
             return Ok(());
         }
@@ -285,10 +290,10 @@ impl ServerAssociation {
         let stream_from = if incoming.piped { 0 } else { limits.stream_from };
         if !incoming.stub.is_streaming() && incoming.stub.held() > stream_from {
             let body = incoming.stub.start_stream(limits.stream_bound);
-            let Incoming { call_id, context_id, flags, security, octets, .. } = *incoming;
+            let Incoming { call_id, context_id, flags, security, octets, cancel_count, .. } = *incoming;
             let (service, lease) = (incoming.service.clone(), incoming.lease.clone());
             if let Some(call) = incoming.call.take() {
-                self.start(call_id, context_id, flags, security, octets, lease, call, &service, body);
+                self.start(call_id, context_id, flags, security, octets, lease, call, cancel_count, &service, body);
             }
         }
         Ok(())
@@ -327,12 +332,14 @@ impl ServerAssociation {
         octets: usize,
         lease: CallLease,
         call: Call,
+        cancel_count: u8,
         presentation: &Presentation,
         request: Body,
     ) {
         self.serial += 1;
         self.config.statistics.call_in();
         let key = CallKey { call_id, serial: self.serial };
+        let pending = flags.contains(PfcFlags::PENDING_CANCEL);
         let active = Active {
             key,
             call: call.clone(),
@@ -342,10 +349,10 @@ impl ServerAssociation {
             _lease: lease.clone(),
             held: None,
             security: security.filter(|&id| established(&mut self.security, id).is_some_and(|s| s.protects())),
-            cancel_count: 0,
+            cancel_count: cancel_count.saturating_add(pending.into()),
             silent: flags.contains(PfcFlags::MAYBE),
         };
-        if flags.contains(PfcFlags::PENDING_CANCEL) {
+        if pending {
             call.cancel();
         }
         self.calls.insert(call_id, active);

@@ -31,10 +31,12 @@ enum State {
 
 impl SpnegoClient {
     /// Negotiates between these mechanisms, the preferred one first.
+    ///
+    /// One that cannot be used at all, such as Kerberos without a ticket for the service, is left out
+    /// if there is another.
     pub fn new(mechanisms: Vec<Box<dyn Mechanism>>) -> Self {
-        let oids = mechanisms.iter().flat_map(|mechanism| mechanism.oids()).map(|oid| oid.as_bytes());
-        let mechanism_list = build_mechanisms(oids);
-        Self { mechanism_list, header_signing: false, state: State::Start(mechanisms.into()) }
+        let mechanisms = mechanisms.into();
+        Self { mechanism_list: list(&mechanisms), header_signing: false, state: State::Start(mechanisms) }
     }
 
     fn begin(&mut self, mut mechanisms: VecDeque<Box<dyn Mechanism>>) -> Result<Step, AuthError> {
@@ -42,7 +44,16 @@ impl SpnegoClient {
             return Err(AuthError::Negotiation("no mechanism to offer".to_owned()));
         };
         let mut first = Chosen::new(first, false);
-        let token = first.step(&[])?;
+        let token = match first.step(&[]) {
+            Ok(token) => token,
+            // Another mechanism is there because the caller allows it.
+            Err(error) if error.leaves_others() && !mechanisms.is_empty() => {
+                tracing::warn!(%error, "the preferred mechanism cannot be used; the next one is offered");
+                self.mechanism_list = list(&mechanisms);
+                return self.begin(mechanisms);
+            }
+            Err(error) => return Err(error),
+        };
         let token = build_init(&self.mechanism_list, token.as_deref());
         self.state = State::Offered { first, others: mechanisms };
         Ok(Step { token: Some(token), done: false })
@@ -132,6 +143,11 @@ impl SpnegoClient {
             _ => Err(AuthError::NotEstablished),
         }
     }
+}
+
+/// The list of mechanisms as it travels.
+fn list(mechanisms: &VecDeque<Box<dyn Mechanism>>) -> Vec<u8> {
+    build_mechanisms(mechanisms.iter().flat_map(|mechanism| mechanism.oids()).map(|oid| oid.as_bytes()))
 }
 
 impl SecurityContext for SpnegoClient {

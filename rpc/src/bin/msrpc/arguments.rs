@@ -17,8 +17,8 @@ Exit codes:
   5  the other end does not speak RPC as it should
 
 BINDING is a string binding: ncacn_ip_tcp:HOST[PORT,OPTION,…]. Without a port, the host's endpoint
-mapper is asked. Options: sign, seal, packet, connect; ntlm (instead of SPNEGO); ndr32, ndr64;
-bigendian. HOST alone stands for ncacn_ip_tcp:HOST, and HOST:PORT for ncacn_ip_tcp:HOST[PORT].";
+mapper is asked. Options: sign, seal, packet, connect; ntlm or krb5 (instead of SPNEGO);
+target_hostname=NAME, target_principal=CLASS/NAME (whom Kerberos expects); ndr32, ndr64; bigendian. HOST alone stands for ncacn_ip_tcp:HOST, and HOST:PORT for ncacn_ip_tcp:HOST[PORT].";
 
 /// Asks RPC servers what they offer.
 #[derive(Debug, Parser)]
@@ -97,13 +97,26 @@ pub(crate) struct Negotiate {
 /// How to get in.
 #[derive(Debug, Args)]
 pub(crate) struct Access {
-    /// Authenticate as this user. The password is that of --password-file, or in the environment
-    /// variable MSRPC_PASSWORD.
-    #[arg(long, value_name = r"[DOMAIN\]USER")]
+    /// Authenticate as this user: by NTLM, or with --kerberos as this principal. The password is that
+    /// of --password-file, or in the environment variable MSRPC_PASSWORD.
+    #[arg(long, value_name = r"[DOMAIN\]USER|USER@REALM")]
     pub(crate) user: Option<String>,
     /// A file whose first line is the password.
     #[arg(long, value_name = "FILE", requires = "user")]
     pub(crate) password_file: Option<PathBuf>,
+    /// Authenticate by Kerberos: with the tickets of kinit, or as --user. The option krb5 in the
+    /// binding does the same, without SPNEGO.
+    #[arg(long, short)]
+    pub(crate) kerberos: bool,
+    /// Authenticate by Kerberos with the tickets in this cache.
+    #[arg(long, value_name = "CACHE", conflicts_with = "user")]
+    pub(crate) ccache: Option<String>,
+    /// Authenticate by Kerberos with the key that --user has in this keytab.
+    #[arg(long, value_name = "FILE", requires = "user", conflicts_with = "password_file")]
+    pub(crate) keytab: Option<PathBuf>,
+    /// Where Kerberos cannot be used, authenticate by NTLM with the same user and password.
+    #[arg(long, requires = "user", conflicts_with = "keytab")]
+    pub(crate) or_ntlm: bool,
     /// The TCP port of the host's endpoint mapper.
     #[arg(long, value_name = "PORT", default_value_t = PORT)]
     pub(crate) mapper: u16,

@@ -3,6 +3,7 @@
 use std::{env, fs, time::Duration};
 
 use msrpc::{
+    auth::kerberos::KerberosCredentials,
     binding::{Protocol, StringBinding},
     client::ClientBuilder,
     epm::{self, Mapper},
@@ -64,13 +65,26 @@ pub(crate) async fn complete(
 pub(crate) fn builder(binding: &StringBinding, access: &Access, timeout: Duration) -> Result<ClientBuilder, Failure> {
     let builder =
         ClientBuilder::new(binding.clone()).connect_timeout(timeout).call_timeout(timeout).mapper_port(access.mapper);
-    let Some(user) = &access.user else {
-        if binding.auth_level().is_some() {
-            return Err(Failure::new(Kind::Usage, "the binding asks for authentication: add --user"));
+    let kerberos = access.kerberos || access.ccache.is_some() || access.keytab.is_some() || binding.has("krb5");
+    match (&access.user, kerberos) {
+        (None, false) if binding.auth_level().is_some() => {
+            Err(Failure::new(Kind::Usage, "the binding asks for authentication: add --user, or --kerberos"))
         }
-        return Ok(builder);
-    };
-    Ok(builder.credentials(user, &password(access)?))
+        (None, false) => Ok(builder),
+        (None, true) => Ok(builder.kerberos(match &access.ccache {
+            Some(cache) => KerberosCredentials::cache(cache),
+            None => KerberosCredentials::default_cache(),
+        })),
+        (Some(user), false) => Ok(builder.credentials(user, &password(access)?)),
+        (Some(user), true) => {
+            if let Some(keytab) = &access.keytab {
+                return Ok(builder.kerberos(KerberosCredentials::keytab(keytab, user)));
+            }
+            let password = password(access)?;
+            let builder = builder.kerberos(KerberosCredentials::password(user, password.as_str()));
+            Ok(if access.or_ntlm { builder.credentials(user, &password) } else { builder })
+        }
+    }
 }
 
 fn password(access: &Access) -> Result<String, Failure> {

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
             Command::Negotiate(wanted) => negotiate::run(wanted, arguments.timeout()).await,
         }
     });
+    // A KDC that was given up may keep its thread waiting much longer.
+    runtime.shutdown_background();
     match outcome {
         Ok(text) => {
             // Who reads may have seen enough (`msrpc … | head`).
