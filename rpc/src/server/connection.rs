@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Buf, BytesMut};
@@ -31,6 +31,9 @@ use crate::{
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
+
+/// How long a connection runs calls in place before it is others' turn.
+const TURN: Duration = Duration::from_millis(2);
 
 /// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -145,6 +148,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let mut turn: Option<Instant> = None;
         loop {
             let mut progress = false;
             while let Some(done) = self.done.take(cx) {
@@ -156,12 +160,15 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.association.process();
-            while let Some(event) = self.association.poll_event() {
+            let mut others_wait = false;
+            while !others_wait && let Some(event) = self.association.poll_event() {
                 progress = true;
                 match event {
                     Event::Call(call) => self.start(call, cx),
                     Event::Authenticate(job) => self.authenticate(job),
                 }
+                others_wait = turn.is_some_and(|turn| turn.elapsed() > TURN);
+                turn = turn.or_else(|| Some(Instant::now()));
             }
             progress |= self.poll_bodies(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
@@ -183,6 +190,10 @@ impl<S: Stream> Connection<S> {
             }
             if let Some(deadline) = self.check_deadlines(cx) {
                 return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
+            }
+            if others_wait {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -280,7 +291,11 @@ impl<S: Stream> Connection<S> {
                     let outcome = tokio::select! {
                         biased;
                         outcome = future => outcome,
-                        _ = cut.wait_for(|cut| *cut) => return,
+                        _ = cut.wait_for(|cut| *cut) => {
+                            // The connection ends without an answer.
+                            drop(guard.done.take());
+                            return;
+                        }
                     };
                     let outcome = drive(outcome, lease, &cut);
                     if let Some(done) = guard.done.take() {

@@ -79,6 +79,8 @@ impl Raw {
     pub async fn connect(to: SocketAddr, from: Ipv4Addr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
+        // What it does not read waits at the server, not here.
+        socket.set_recv_buffer_size(8 << 10)?;
         socket.bind((IpAddr::V4(from), 0).into())?;
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
