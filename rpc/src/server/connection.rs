@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     association::{
-        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
-        StepJob, TransportInfo, body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Quotas, Refused, ServerAssociation, ServerConfig,
+        StepDone, StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
     transport::{Stream, pipe, reading::Reading},
@@ -91,6 +91,7 @@ pub(super) async fn serve_admitted(
         stream,
         reading: Reading::default(),
         running: config.quotas.running().subscribe(),
+        quotas: Arc::clone(&config.quotas),
         // A pipe's client reads only what it has asked for.
         says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
@@ -133,6 +134,7 @@ struct Connection<S> {
     says_goodbye: bool,
     /// For calls: true cuts them off.
     running: watch::Receiver<bool>,
+    quotas: Arc<Quotas>,
 }
 
 /// What comes back from other tasks.
@@ -228,7 +230,7 @@ impl<S: Stream> Connection<S> {
             self.deadlines.poll(wait, cx);
             return None;
         }
-        association.refused(Refused::TimedOut(over));
+        self.quotas.refused(Refused::TimedOut(over));
         Some(over)
     }
 
@@ -305,7 +307,9 @@ impl<S: Stream> Connection<S> {
                 tokio::spawn(running.instrument(span));
             }
             Err(_panic) => {
-                tracing::error!(call_id = key.call_id(), "an implementation panicked");
+                if let Some(not_logged) = self.quotas.may_log() {
+                    tracing::error!(call_id = key.call_id(), not_logged, "an implementation panicked");
+                }
                 self.association.fault(key, Fault::UNSPECIFIED);
             }
         }

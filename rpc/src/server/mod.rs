@@ -263,7 +263,12 @@ impl Listening {
         let serving = async move {
             let (stream, info) = match opening.await {
                 Ok(opened) => opened,
-                Err(error) => return tracing::warn!(%error, "connection refused"),
+                Err(error) => {
+                    if let Some(not_logged) = config.quotas.may_log() {
+                        tracing::warn!(%error, not_logged, "connection refused");
+                    }
+                    return;
+                }
             };
             if let Some(peer) = info.address {
                 tracing::Span::current().record("peer", tracing::field::display(peer));
@@ -275,10 +280,14 @@ impl Listening {
                 }
                 return;
             };
+            let quotas = Arc::clone(&config.quotas);
             match serve_admitted(config, options, stream, info, stopped(&mut stop), lease).await {
                 Ok(()) => tracing::debug!("closed"),
                 Err(ConnectionError::TimedOut(deadline)) => tracing::debug!(?deadline, "connection ended"),
-                Err(error) => tracing::warn!(%error, "connection ended"),
+                Err(error) => match quotas.may_log() {
+                    Some(not_logged) => tracing::warn!(%error, not_logged, "connection ended"),
+                    None => tracing::debug!(%error, "connection ended"),
+                },
             }
         };
         connections.spawn(serving.instrument(span));

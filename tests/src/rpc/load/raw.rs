@@ -140,7 +140,9 @@ impl Raw {
     }
 }
 
-fn pdu(ptype: PduType, flags: PfcFlags, call_id: u32, body: &[u8]) -> Vec<u8> {
+/// A PDU.
+#[must_use]
+pub fn pdu(ptype: PduType, flags: PfcFlags, call_id: u32, body: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
     let head = Head { ptype, flags, order: ByteOrder::Little, call_id };
     let _ = write_pdu(&mut out, head, None, |w| {
