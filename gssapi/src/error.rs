@@ -78,10 +78,8 @@ pub enum Reason {
     WrongKey,
     /// The service's keytab has no key of the ticket's version.
     KeyVersion,
-    /// The keytab has no key for the principal, or for the ticket's encryption type.
+    /// The keytab cannot be read, or has no key for the principal or the ticket's encryption type.
     NoKey,
-    /// There is no keytab, or it cannot be read.
-    NoKeytab,
     /// The ticket is for another service.
     WrongService,
     /// The encryption type is not allowed, or not supported.
@@ -134,6 +132,17 @@ impl Error {
 
     pub(crate) fn not_sealed() -> Self {
         Self { reason: Reason::NotSealed, ..Self::invalid("the message is signed, but not sealed") }
+    }
+
+    /// What it means that there are no credentials where a client's keytab was to bring them.
+    pub(crate) fn without_client_key(self, keytab: &str) -> Self {
+        match self.reason {
+            Reason::NoCredentials => {
+                let message = format!("{keytab} cannot be read, or has no key of the client");
+                Self { reason: Reason::NoKey, message, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// Whether the call is for something that is not there.
@@ -217,7 +226,7 @@ fn reason(call: Call, major: u32, minor: u32) -> Reason {
         0 if major & DUPLICATE_TOKEN != 0 => Reason::Replay,
         0 => Reason::OutOfSequence,
         routine::BAD_MIC => Reason::BadSignature,
-        routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL if call == Call::Keytab => Reason::NoKeytab,
+        routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL if call == Call::Keytab => Reason::NoKey,
         routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL => Reason::NoCredentials,
         routine::DEFECTIVE_TOKEN => Reason::Malformed,
         routine::CREDENTIALS_EXPIRED | routine::CONTEXT_EXPIRED => Reason::Expired,

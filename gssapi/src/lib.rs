@@ -53,6 +53,4 @@ pub mod enctype {
     pub const AES128_SHA256: i32 = 19;
     /// AES256 with SHA-384 ([RFC 8009]).
     pub const AES256_SHA384: i32 = 20;
-    /// RC4 with MD5 ([RFC 4757]), which [RFC 8429] deprecates.
-    pub const RC4: i32 = 23;
 }

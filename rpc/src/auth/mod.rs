@@ -96,6 +96,9 @@ pub struct PeerIdentity {
     pub domain: Option<String>,
     /// SIDs of the account and its groups, where known.
     pub sids: Vec<String>,
+    /// The authentication service that proved it ([MS-RPCE] 2.2.1.1.7), be it inside SPNEGO or not: 10
+    /// NTLM, 16 Kerberos; 0 where the transport did.
+    pub mechanism: u8,
 }
 
 /// Why authentication or protection failed. For the log: a peer is told the same whatever it was.

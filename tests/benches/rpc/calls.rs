@@ -1,18 +1,21 @@
 //! What is called, under which protection.
 
-use std::{io, net::SocketAddr};
+use std::{io, time::Duration};
 
-use msrpc::{binding::StringBinding, client::BoundChannel};
+use msrpc::{
+    binding::{BindingOption, StringBinding},
+    client::{BoundChannel, ClientBuilder},
+};
 use msrpc_ndr::{AuthLevel, Bytes, WString};
 use msrpc_tests::rpc::{
-    client::{self, Provider, Security},
+    client::{self, Provider},
     interfaces::{srvsvc::srvsvc, winreg::winreg},
     node::{PASSWORD, USER},
     proxy::{Direction, Proxy, REQUEST, RESPONSE},
     registry::Value,
 };
 
-use super::row::Sizes;
+use super::{peers::Peers, realm::Kerberos, row::Sizes};
 
 /// How calls are protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,24 +23,37 @@ pub(super) enum Protection {
     None,
     NtlmSign,
     NtlmSeal,
+    KerberosSeal,
 }
 
 impl Protection {
-    pub(super) const ALL: [Self; 3] = [Self::None, Self::NtlmSign, Self::NtlmSeal];
+    pub(super) const ALL: [Self; 4] = [Self::None, Self::NtlmSign, Self::NtlmSeal, Self::KerberosSeal];
 
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::NtlmSign => "NTLM sign",
             Self::NtlmSeal => "NTLM seal",
+            Self::KerberosSeal => "Kerberos seal",
         }
     }
 
-    fn security(self) -> Security {
+    /// A client of a server; Kerberos by itself, as NTLM.
+    fn client(self, mut binding: StringBinding, kerberos: &Result<Kerberos, String>) -> io::Result<ClientBuilder> {
+        let ntlm = |level| Some((Provider::Ntlm, level));
+        let to = |security| Ok(client::to(binding.clone(), security, USER, PASSWORD));
         match self {
-            Self::None => None,
-            Self::NtlmSign => Some((Provider::Ntlm, AuthLevel::Integrity)),
-            Self::NtlmSeal => Some((Provider::Ntlm, AuthLevel::Privacy)),
+            Self::None => to(None),
+            Self::NtlmSign => to(ntlm(AuthLevel::Integrity)),
+            Self::NtlmSeal => to(ntlm(AuthLevel::Privacy)),
+            Self::KerberosSeal => {
+                let kerberos = kerberos.as_ref().map_err(|error| io::Error::other(error.clone()))?;
+                let option = |name: &str, value| BindingOption { name: name.to_owned(), value };
+                binding.options.push(option("krb5", None));
+                binding.options.push(option("target_hostname", Some(kerberos.host())));
+                let builder = ClientBuilder::new(binding).call_timeout(Duration::from_secs(20));
+                Ok(builder.level(AuthLevel::Privacy).kerberos(kerberos.credentials.clone()))
+            }
         }
     }
 }
@@ -83,25 +99,33 @@ pub(super) enum Caller {
 
 impl Caller {
     /// Connects, and opens what is to be called.
-    pub(super) async fn connect(binding: StringBinding, protection: Protection, stub: Stub) -> io::Result<Self> {
+    pub(super) async fn connect(
+        peers: &Peers,
+        binding: StringBinding,
+        protection: Protection,
+        stub: Stub,
+    ) -> io::Result<Self> {
         if stub == Stub::Small {
-            let channel = connect(binding, protection, &srvsvc::INTERFACE).await?;
+            let builder = protection.client(binding, &peers.kerberos)?;
+            let channel = builder.connect(&srvsvc::INTERFACE).await.map_err(io::Error::other)?;
             // Pointer, lengths, and a null at the end.
             let name = "n".repeat((stub.len() - 16) / 2 - 1).into();
             return Ok(Self::Clock { client: srvsvc::Client::new(channel), name });
         }
-        let channel = connect(binding, protection, &winreg::INTERFACE).await?;
+        let builder = protection.client(binding, &peers.kerberos)?;
+        let channel = builder.connect(&winreg::INTERFACE).await.map_err(io::Error::other)?;
         // Handle, name and lengths are part of the stub.
         let value = Value::open(channel, stub.name(), false).await?;
         Ok(Self::Value { value, buffer: vec![0; stub.len() - 104].into() })
     }
 
     /// Puts the value there that calls with this stub read.
-    pub(super) async fn prepare(binding: StringBinding, stub: Stub) -> io::Result<()> {
+    pub(super) async fn prepare(peers: &Peers, binding: StringBinding, stub: Stub) -> io::Result<()> {
         if stub == Stub::Small {
             return Ok(());
         }
-        let channel = connect(binding, Protection::NtlmSeal, &winreg::INTERFACE).await?;
+        let builder = Protection::NtlmSeal.client(binding, &peers.kerberos)?;
+        let channel = builder.connect(&winreg::INTERFACE).await.map_err(io::Error::other)?;
         let value = Value::open(channel, stub.name(), true).await?;
         value.set(vec![7; stub.len() - 104].into()).await
     }
@@ -126,22 +150,13 @@ impl Caller {
     }
 }
 
-async fn connect(
-    binding: StringBinding,
-    protection: Protection,
-    interface: &'static msrpc_ndr::Interface,
-) -> io::Result<BoundChannel> {
-    let builder = client::to(binding, protection.security(), USER, PASSWORD);
-    builder.connect(interface).await.map_err(io::Error::other)
-}
-
 /// The octets of the PDUs of a call to our server; not of the first one, which has a verification
 /// trailer.
-pub(super) async fn measure(node: SocketAddr, protection: Protection, stub: Stub) -> io::Result<Sizes> {
-    let proxy = Proxy::recording(node).await?;
+pub(super) async fn measure(peers: &Peers, protection: Protection, stub: Stub) -> io::Result<Sizes> {
+    let proxy = Proxy::recording(peers.node).await?;
     let mut binding = StringBinding::tcp("127.0.0.1", proxy.address().port());
-    binding.options.push(msrpc::binding::BindingOption { name: "ndr32".to_owned(), value: None });
-    let caller = Caller::connect(binding, protection, stub).await?;
+    binding.options.push(BindingOption { name: "ndr32".to_owned(), value: None });
+    let caller = Caller::connect(peers, binding, protection, stub).await?;
     caller.call().await?;
     let before = proxy.recorded().len();
     caller.call().await?;

@@ -13,6 +13,7 @@ mod bare;
 mod calls;
 mod cpu;
 mod peers;
+mod realm;
 mod report;
 mod row;
 mod statistics;
@@ -21,13 +22,14 @@ use std::{io, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
-use self::{peers::Peers, row::Row};
+use self::{peers::Peers, realm::Kerberos, row::Row};
 
 fn main() -> io::Result<()> {
+    let kerberos = Kerberos::enter();
     let (rounds, millis) = (number("--rounds", 15), number("--millis", 60));
     let only = argument("--only").unwrap_or_default();
     let runtime = runtime()?;
-    let peers = Peers::start()?;
+    let peers = Peers::start(kerberos)?;
     let mut rows = runtime.block_on(Row::all(&peers, &only))?;
     for round in 0..=rounds {
         for row in &mut rows {

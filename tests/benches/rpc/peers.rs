@@ -3,7 +3,10 @@
 
 use std::{future, io, net::SocketAddr, sync::mpsc, thread};
 
-use msrpc::binding::{BindingOption, StringBinding};
+use msrpc::{
+    auth::kerberos::KerberosServerConfig,
+    binding::{BindingOption, StringBinding},
+};
 use msrpc_tests::rpc::{
     interfaces::winreg::winreg,
     node::{Demands, Node},
@@ -12,13 +15,14 @@ use msrpc_tests::rpc::{
 };
 use tokio::net::TcpListener;
 
-use super::{bare, runtime};
+use super::{bare, realm::Kerberos, runtime};
 
 /// The servers that run.
 pub(super) struct Peers {
     pub(super) bare: SocketAddr,
     pub(super) node: SocketAddr,
     pub(super) samba: Result<Samba, String>,
+    pub(super) kerberos: Result<Kerberos, String>,
 }
 
 /// Who is called.
@@ -42,15 +46,21 @@ impl Peer {
 }
 
 impl Peers {
-    pub(super) fn start() -> io::Result<Self> {
+    pub(super) fn start(kerberos: Result<Kerberos, String>) -> io::Result<Self> {
         let bare = serve(|| async {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             Ok((listener.local_addr()?, bare::serve(listener)))
         })?;
-        let node = serve(|| async {
+        let keytab = kerberos.as_ref().ok().map(Kerberos::keytab);
+        let node = serve(|| async move {
             let registry = winreg::Service::new(Registry::default());
-            let node = Node::start_with(Demands::Nothing, |builder| builder.service(registry)).await?;
-            let address = node.address();
+            let mut builder =
+                Node::builder(Demands::Nothing)?.0.service(registry).listen("ncacn_ip_tcp:127.0.0.1").await?;
+            if let Some(keytab) = keytab {
+                builder = builder.kerberos(&KerberosServerConfig::keytab(keytab)).map_err(io::Error::other)?;
+            }
+            let node = builder.start()?;
+            let address = *node.tcp_addresses().first().ok_or(io::ErrorKind::AddrNotAvailable)?;
             Ok((address, async move {
                 let _node = node;
                 future::pending().await
@@ -59,9 +69,9 @@ impl Peers {
         let samba = if std::env::var_os("MSRPC_PEERS").is_some_and(|value| value == "skip") {
             Err("MSRPC_PEERS=skip".to_owned())
         } else {
-            Samba::start().map_err(|error| error.to_string())
+            Samba::start_in(kerberos.as_ref().ok().map(|kerberos| &kerberos.realm)).map_err(|error| error.to_string())
         };
-        Ok(Self { bare, node, samba })
+        Ok(Self { bare, node, samba, kerberos })
     }
 
     /// Where a peer is. Always in NDR: Samba has no NDR64.

@@ -45,6 +45,9 @@ pub(super) fn print(rows: &[Row], peers: &Peers) {
         Ok(_) => println!("\nSamba takes no requests above 4 MiB: rows of 64 MiB have no peer."),
         Err(error) => println!("\nSamba is not measured: {error}"),
     }
+    if let Err(error) = &peers.kerberos {
+        println!("\nKerberos is not measured: {error}");
+    }
     println!();
     for row in rows {
         row.contenders.iter().for_each(|contender| println!("{}", line(row, contender)));

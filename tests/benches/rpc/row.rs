@@ -96,7 +96,8 @@ impl Row {
                         (Stub::Large, _) => load.is_single(),
                         _ => true,
                     };
-                    asked && name(protection, stub, **load).contains(only)
+                    let possible = protection != Protection::KerberosSeal || peers.kerberos.is_ok();
+                    asked && possible && name(protection, stub, **load).contains(only)
                 };
                 let loads: Vec<Load> = LOADS.iter().filter(wanted).copied().collect();
                 if loads.is_empty() {
@@ -106,7 +107,7 @@ impl Row {
                     prepare(peers, stub).await?;
                     prepared = true;
                 }
-                let sizes = calls::measure(peers.node, protection, stub).await?;
+                let sizes = calls::measure(peers, protection, stub).await?;
                 let mut pools = HashMap::new();
                 for load in loads {
                     let mut row = Self { protection, stub, load, sizes, contenders: Vec::new() };
@@ -147,7 +148,14 @@ impl Row {
         };
         let pool = pools.entry(peer.name()).or_default();
         while pool.len() < self.load.connections {
-            pool.push(Caller::connect(binding.clone(), self.protection, self.stub).await?);
+            match Caller::connect(peers, binding.clone(), self.protection, self.stub).await {
+                Ok(caller) => pool.push(caller),
+                Err(error) if peer == Peer::Samba => {
+                    println!("Samba is not measured with {}: {error}", self.name());
+                    return Ok(None);
+                }
+                Err(error) => return Err(error),
+            }
         }
         lines.extend(pool.iter().take(self.load.connections).cloned().map(Line::Rpc));
         Ok(Some(lines))
@@ -201,7 +209,7 @@ fn name(protection: Protection, stub: Stub, load: Load) -> String {
 async fn prepare(peers: &Peers, stub: Stub) -> io::Result<()> {
     for peer in [Peer::Msrpc, Peer::Samba] {
         if let Some(binding) = peers.binding(peer).filter(|_| !(peer == Peer::Samba && stub == Stub::Large)) {
-            Caller::prepare(binding, stub).await?;
+            Caller::prepare(peers, binding, stub).await?;
         }
     }
     Ok(())

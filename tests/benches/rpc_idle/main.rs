@@ -42,7 +42,9 @@ async fn measure(connections: usize) -> io::Result<()> {
     println!("  {:<36} {:>8}  {:>8}  {:>9}  aim", "", "heap", "resident", "connected");
     let mut lines = Vec::new();
     for kind in Kind::ALL {
-        let node = Node::start_with(Demands::Nothing, |builder| builder.max_connections(connections + 1)).await?;
+        let node =
+            Node::start_with(Demands::Nothing, |builder| builder.max_connections(connections + 1, connections + 1))
+                .await?;
         // What is there once is there before.
         Clients::start(node.address(), kind, 1).await?.end().await?;
         let before = Memory::now();

@@ -392,12 +392,14 @@ impl ServerAssociation {
         session_key: Option<msrpc_ndr::SessionKey>,
     ) -> Option<Association> {
         let handles = self.group.as_ref()?.handles(Principal::of(identity));
-        let PeerIdentity { user, domain, sids } = identity.cloned().unwrap_or_default();
+        let PeerIdentity { user, domain, sids, mechanism } = identity.cloned().unwrap_or_default();
         let caller = Caller {
             user,
             domain,
             sids,
             auth_service,
+            // A provider that does not say is one itself.
+            mechanism: if mechanism == 0 { auth_service } else { mechanism },
             auth_level,
             transport: self.transport.protocol.clone(),
             address: self.transport.address,

@@ -60,7 +60,7 @@ impl KerberosClient {
         if !leg.done {
             return Err(AuthError::Malformed("Kerberos: a leg too many".to_owned()));
         }
-        let session = Session::new(context, leg.flags, self.level, self.credentials.enctypes())?;
+        let session = Session::new(context, leg.flags, self.level)?;
         self.state = State::Established(session);
         Ok(Step { token: leg.token.map(|token| token.to_vec()), done: true })
     }

@@ -10,7 +10,7 @@ use std::{
 use msrpc_gssapi::{Credential, MemoryCache, Name, NameForm, Store};
 use zeroize::Zeroizing;
 
-use super::{KerberosError, enctypes};
+use super::KerberosError;
 use crate::auth::AuthError;
 
 /// How long before its end a ticket that we asked for ourselves is replaced; a tenth of its life if
@@ -21,7 +21,6 @@ const RENEWAL: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone)]
 pub struct KerberosCredentials {
     source: Arc<Source>,
-    rc4: bool,
 }
 
 enum Source {
@@ -77,23 +76,12 @@ impl KerberosCredentials {
         Self::own(principal.into(), Secret::Password(Zeroizing::new(password.into())))
     }
 
-    /// Allows session keys of RC4 too, for servers that have nothing better. [RFC 8429] deprecates it.
-    #[must_use]
-    pub fn with_rc4(mut self) -> Self {
-        self.rc4 = true;
-        self
-    }
-
     fn of(source: Source) -> Self {
-        Self { source: Arc::new(source), rc4: false }
+        Self { source: Arc::new(source) }
     }
 
     fn own(principal: String, secret: Secret) -> Self {
         Self::of(Source::Own { principal, secret, tickets: Mutex::default() })
-    }
-
-    pub(super) fn enctypes(&self) -> &'static [i32] {
-        enctypes(self.rc4)
     }
 
     /// A credential for one context. May ask a KDC.
@@ -112,7 +100,6 @@ impl KerberosCredentials {
             }
         };
         acquired.credential.set_no_ci_flags()?;
-        acquired.credential.set_enctypes(self.enctypes())?;
         Ok(acquired)
     }
 }
@@ -173,6 +160,6 @@ impl fmt::Debug for KerberosCredentials {
             Source::Own { principal, secret: Secret::Keytab(_), .. } => ("keytab", Some(principal.as_str())),
             Source::Own { principal, secret: Secret::Password(_), .. } => ("password", Some(principal.as_str())),
         };
-        f.debug_struct("KerberosCredentials").field("from", &kind).field("name", &name).finish_non_exhaustive()
+        f.debug_struct("KerberosCredentials").field("from", &kind).field("name", &name).finish()
     }
 }

@@ -8,8 +8,8 @@
 //!
 //! - Replayed, missing and reordered PDUs are noticed on both sides: a peer that does not ask for that
 //!   is refused where PDUs are protected.
-//! - The session key is AES, 128 or 256 bits. RC4 has to be allowed explicitly
-//!   ([`KerberosServerConfig::allow_rc4`], [`KerberosCredentials::with_rc4`]).
+//! - The session key is AES, 128 or 256 bits: whichever of those `krb5.conf` permits. RC4, which
+//!   [RFC 8429] deprecates, is refused even where the KDC and `krb5.conf` have it.
 //! - At privacy, a PDU that is only signed is refused.
 //!
 //! A client asks KDCs, which may take as long as the library's configuration says (27 seconds for one
@@ -28,7 +28,7 @@ pub use credentials::KerberosCredentials;
 pub use msrpc_gssapi::{Error as KerberosError, Reason, Unavailable};
 pub use server::{KerberosAcceptor, KerberosServer, KerberosServerConfig};
 
-use msrpc_gssapi::{Flags, enctype};
+use msrpc_gssapi::Flags;
 use msrpc_ndr::AuthLevel;
 
 use super::Oid;
@@ -41,11 +41,6 @@ pub const MAX_STEPS: usize = 64;
 
 /// Windows' misspelt identifier goes first, as every client of its servers has it.
 const OIDS: &[Oid] = &[Oid::MS_KERBEROS, Oid::KERBEROS];
-
-/// The encryption types of session keys.
-const AES: &[i32] = &[enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256];
-const AES_AND_RC4: &[i32] =
-    &[enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256, enctype::RC4];
 
 /// Whether Kerberos can be used here.
 ///
@@ -67,10 +62,6 @@ fn features(level: AuthLevel) -> Flags {
     }
 }
 
-fn enctypes(rc4: bool) -> &'static [i32] {
-    if rc4 { AES_AND_RC4 } else { AES }
-}
-
 /// What may help, after what the library says.
 pub(super) fn hint(error: &KerberosError) -> &'static str {
     match error.reason() {
@@ -80,7 +71,8 @@ pub(super) fn hint(error: &KerberosError) -> &'static str {
         Reason::Replay => ": a replayed token",
         Reason::WrongKey => ": the key in the keytab is not the one that the KDC has; extract it again",
         Reason::KeyVersion => ": the keytab is older or newer than the ticket; extract it again, or get a new ticket",
-        Reason::NoKey | Reason::NoKeytab => ": put the service's key into the keytab, readable for this process",
+        Reason::NoKey => ": put the key into the keytab, readable for this process",
+        Reason::WrongPassword => ": the password, or the key in the keytab, is wrong",
         Reason::UnknownService => ": register the service principal, or set target_principal",
         Reason::KdcUnreachable | Reason::UnknownRealm | Reason::Configuration => ": check krb5.conf and the network",
         Reason::ReplayCache => ": make its folder writable, or name another file",

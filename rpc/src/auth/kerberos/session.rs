@@ -1,6 +1,6 @@
 //! An established context, the same for both ends.
 
-use msrpc_gssapi::{Context, Flags, Parts};
+use msrpc_gssapi::{Context, Flags, Parts, enctype};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
 use super::{KerberosError, Reason, features};
@@ -9,12 +9,15 @@ use crate::auth::{AuthError, PduParts};
 /// Octets of the largest token that is unsealed: AES' have 76.
 const MAX_TOKEN: usize = 256;
 
+/// The encryption types of session keys.
+const AES: [i32; 4] = [enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256];
+
 /// A context that is established, and whether it is still good.
 #[derive(Debug)]
 pub(super) struct Session {
     context: Context,
     flags: Flags,
-    /// Octets of tokens, which are the same for every PDU.
+    /// Octets of tokens, which with AES are the same for every PDU.
     wrap_len: usize,
     mic_len: usize,
     header_signing: bool,
@@ -23,15 +26,16 @@ pub(super) struct Session {
 
 impl Session {
     /// Takes an established context, if it has what the level needs.
-    pub(super) fn new(context: Context, flags: Flags, level: AuthLevel, enctypes: &[i32]) -> Result<Self, AuthError> {
+    pub(super) fn new(context: Context, flags: Flags, level: AuthLevel) -> Result<Self, AuthError> {
         let missing = features(level).without(flags);
         if !missing.is_empty() {
             return Err(AuthError::Negotiation(format!("the Kerberos context lacks {missing:?} for level {level:?}")));
         }
         let (enctype, _) = context.session_key()?;
-        if !enctypes.contains(&enctype) {
+        if !AES.contains(&enctype) {
             return Err(AuthError::Negotiation(format!(
-                "the session key has encryption type {enctype}, which is not allowed"
+                "the Kerberos session key has encryption type {enctype}; only AES will do: give the service's \
+                 account such keys"
             )));
         }
         let (wrap_len, mic_len) = (context.wrap_len(16)?, context.mic_len(16)?);
