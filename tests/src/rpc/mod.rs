@@ -5,6 +5,7 @@
 //! - [`observe`]: what calls reached a server, and how.
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
+//! - [`chaos`]: everything that may happen on the way, by chance.
 //! - [`fuzz`]: hostile octets for all of it.
 //! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
 //!   [`tshark`] run them; [`file_server`] is Samba with shares; [`kerberos`] has realms.
@@ -12,6 +13,7 @@
 //! Ports and addresses are free ones, files are in temporary folders, and what a test starts ends
 //! with it: tests run beside each other.
 
+pub mod chaos;
 pub mod client;
 pub mod clock;
 pub mod cluster;
