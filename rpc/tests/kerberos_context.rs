@@ -14,7 +14,7 @@ use std::{
 use auth_support::{Failure, KINDS, Kind, PROTECTED, Pdu, handshake, handshake_with};
 use kerberos_support::{PASSWORD, REALM, Realm};
 use msrpc::auth::{
-    AuthError, Mechanism, PduParts, SecurityContext,
+    AuthError, Mechanism, Oid, PduParts, SecurityContext,
     kerberos::{KerberosAcceptor, KerberosClient, KerberosCredentials, KerberosServer, KerberosServerConfig, Reason},
     ntlm::{NtlmClient, NtlmServer},
     spnego::{SpnegoClient, SpnegoServer},
@@ -485,6 +485,7 @@ fn spnego_prefers_kerberos_and_takes_ntlm_where_that_is_allowed() {
     // There is no such service, no principal at all, nobody logged on.
     assert_eq!(who(client(user(), "host/nobody.mit.test", true), server(true)), ntlm());
     assert_eq!(who(client(user(), "host/127.0.0.1", true), server(true)), ntlm());
+    assert_eq!(who(client(user(), "host/fe80::1%lo", true), server(true)), ntlm());
     assert_eq!(who(client(KerberosCredentials::default_cache(), NODE1, true), server(true)), ntlm());
     // Never without leave, and never over a wrong password.
     assert!(matches!(who(client(user(), NODE1, false), server(false)), Err(Failure::Server(_))));
@@ -496,6 +497,32 @@ fn spnego_prefers_kerberos_and_takes_ntlm_where_that_is_allowed() {
     assert_eq!(address, Err(Failure::Client(AuthError::NoServiceName("127.0.0.1".to_owned()))));
     let wrong = who(client(KerberosCredentials::password("user", "wrong"), NODE1, true), server(true));
     assert_eq!(reason(wrong.map(|_| Vec::new())).1, Reason::WrongPassword);
+}
+
+#[test]
+fn who_takes_kerberos_out_of_the_list_is_found_out() {
+    let Some(realm) = Realm::enter("who_takes_kerberos_out_of_the_list_is_found_out", "") else { return };
+    let level = AuthLevel::Privacy;
+    let mut client = SpnegoClient::new(vec![
+        Box::new(KerberosClient::new(user(), NODE1, level)),
+        Box::new(NtlmClient::new(auth_support::alice(), level)),
+    ]);
+    let mut server = SpnegoServer::new(vec![
+        Box::new(KerberosServer::new(acceptor(realm.keytab("node1")), level)),
+        Box::new(NtlmServer::new(Arc::new(auth_support::config()))),
+    ]);
+    let mut taken = 0;
+    let outcome = handshake_with(&mut client, &mut server, |leg, token| {
+        // Both identifiers of Kerberos become others, of the same length.
+        for oid in [Oid::KERBEROS, Oid::MS_KERBEROS].iter().filter(|_| leg == 0) {
+            let oid = oid.as_bytes();
+            if let Some(at) = token.windows(oid.len()).position(|window| window == oid) {
+                token[at + oid.len() - 1] = 77;
+                taken += 1;
+            }
+        }
+    });
+    assert_eq!((taken, outcome), (2, Err(Failure::Server(AuthError::Tampered))));
 }
 
 #[test]
