@@ -244,6 +244,16 @@ async fn a_response_that_nobody_has_room_for_is_a_fault() {
 }
 
 #[tokio::test]
+async fn handles_of_a_response_that_is_not_sent_are_closed() {
+    let limits = SharedLimits { response_octets: Allowance::new(1 << 20, 10), ..SharedLimits::default() };
+    let node = limited(limits).await;
+    let client = connect(&node, source(1)).await;
+    assert!(without_room(client.trial_open(1).await));
+    assert_eq!((node.trial.counters(), node.server().quotas().used(Resource::Handles)), (0, 0));
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn handles_are_limited_over_all_connections_of_a_client() {
     let node = limited(SharedLimits { handles: Allowance::new(100, 5), ..SharedLimits::default() }).await;
     let quotas = Arc::clone(node.server().quotas());
