@@ -35,6 +35,11 @@ use crate::{
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
 
+/// Octets that wait to be sent before a client that does not read them is not heard either. Full output
+/// alone is no reason: as long as a response goes on it is never anything else, and its client may want
+/// to cancel it. This is for what is answered at once, and counted nowhere.
+const UNHEARD: usize = 2 * OUTPUT;
+
 /// Octets that are read at a time.
 const INPUT: usize = 16 << 10;
 
@@ -251,8 +256,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A client that does not read its responses is not heard either.
-        if !self.association.wants_input() || self.output.len() > OUTPUT {
+        if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
         let buffer = self.association.input();
