@@ -33,6 +33,11 @@ use crate::{
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
 
+/// Octets that wait to be sent before a client that does not read them is not heard either. Full output
+/// alone is no reason: as long as a response goes on it is never anything else, and its client may want
+/// to cancel it. This is for what is answered at once, and counted nowhere.
+const UNHEARD: usize = 2 * OUTPUT;
+
 /// How long a connection runs calls in place before it is others' turn.
 const TURN: Duration = Duration::from_millis(2);
 
@@ -262,8 +267,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A client that does not read its responses is not heard either.
-        if !self.association.wants_input() || self.output.len() > OUTPUT {
+        if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
         let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
