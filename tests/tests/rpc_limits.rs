@@ -4,22 +4,27 @@
 use std::{
     io,
     net::{IpAddr, Ipv4Addr},
-    sync::Arc,
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use msrpc::{
-    association::{Allowance, Quotas, ServerLimits, SharedLimits, quota::Resource},
+    association::{AcceptorFn, Allowance, Quotas, ServerLimits, SharedLimits, quota::Resource},
+    auth::{AuthError, PduParts, PeerIdentity, SecurityContext, Step, ntlm},
     client::{BoundChannel, ClientBuilder, ConnectError},
     pdu::{NakReason, PduType, PfcFlags},
-    server::ConnectionOptions,
+    server::{ConnectionOptions, Server},
 };
-use msrpc_ndr::{CallError, Fault, Win32Error};
+use msrpc_ndr::{AuthLevel, CallError, Fault, SessionKey, Win32Error};
 use msrpc_tests::rpc::{
     client,
     interfaces::trial::trial,
     load::raw::{self, Answer, Raw, opnum, source},
     node::{Demands, Node},
+    trial::Trial,
 };
 use tokio::net::TcpSocket;
 
@@ -239,6 +244,16 @@ async fn a_response_that_nobody_has_room_for_is_a_fault() {
 }
 
 #[tokio::test]
+async fn handles_of_a_response_that_is_not_sent_are_closed() {
+    let limits = SharedLimits { response_octets: Allowance::new(1 << 20, 10), ..SharedLimits::default() };
+    let node = limited(limits).await;
+    let client = connect(&node, source(1)).await;
+    assert!(without_room(client.trial_open(1).await));
+    assert_eq!((node.trial.counters(), node.server().quotas().used(Resource::Handles)), (0, 0));
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn handles_are_limited_over_all_connections_of_a_client() {
     let node = limited(SharedLimits { handles: Allowance::new(100, 5), ..SharedLimits::default() }).await;
     let quotas = Arc::clone(node.server().quotas());
@@ -308,6 +323,30 @@ async fn security_contexts_are_limited_over_all_connections() {
 }
 
 #[tokio::test]
+async fn octets_of_fragmented_binds_are_limited() {
+    let node =
+        limited(SharedLimits { request_octets: Allowance::new(1 << 20, 10_000), ..SharedLimits::default() }).await;
+    let quotas = Arc::clone(node.server().quotas());
+    // Binds of which 4,000 octets have come.
+    let begun = async || {
+        let mut raw = Raw::connect(node.address(), source(1)).await.unwrap();
+        let part = raw::pdu(PduType::Bind, PfcFlags::FIRST, 1, &[0; 4000 - 16]);
+        raw.send(&part).await.unwrap();
+        raw
+    };
+    let (first, second) = (begun().await, begun().await);
+    until("both have come", || quotas.used(Resource::RequestOctets) == 8000).await;
+    let mut third = begun().await;
+    assert_eq!(third.answer().await, Answer::Nak(NakReason::LOCAL_LIMIT_EXCEEDED));
+    drop((first, second));
+    until("they are given back", || quotas.used(Resource::RequestOctets) == 0).await;
+    drop(begun().await);
+    drop(third);
+    unused(&quotas).await;
+    node.stop().await;
+}
+
+#[tokio::test]
 async fn groups_are_limited_for_each_client() {
     let node = limited(SharedLimits { groups: Allowance::new(10, 1), ..SharedLimits::default() }).await;
     let quotas = Arc::clone(node.server().quotas());
@@ -329,6 +368,7 @@ fn impatient() -> ConnectionOptions {
         receive_timeout: Duration::from_millis(300),
         send_timeout: Duration::from_millis(500),
         idle_timeout: None,
+        keep_alive: None,
     }
 }
 
@@ -491,6 +531,118 @@ async fn what_does_not_end_within_the_grace_is_cut_off() {
     assert!(matches!(cut, Err(CallError::Transport(_))), "{cut:?}");
     assert_eq!((quotas.used(Resource::Calls), quotas.used(Resource::Connections)), (0, 0));
     assert_eq!(trial.dropped(), 2, "the futures of both calls are gone");
+}
+
+/// A provider whose steps wait for something outside: its only token lets everybody in.
+struct Slow {
+    gate: Arc<Gate>,
+}
+
+#[derive(Default)]
+struct Gate {
+    /// Steps that wait now, and the most that ever did.
+    waiting: Mutex<(usize, usize)>,
+    open: Condvar,
+    is_open: AtomicBool,
+}
+
+impl Gate {
+    fn open(&self) {
+        self.is_open.store(true, Ordering::SeqCst);
+        self.open.notify_all();
+    }
+
+    fn pass(&self) {
+        let mut waiting = self.waiting.lock().unwrap();
+        waiting.0 += 1;
+        waiting.1 = waiting.1.max(waiting.0);
+        while !self.is_open.load(Ordering::SeqCst) {
+            waiting = self.open.wait_timeout(waiting, Duration::from_millis(20)).unwrap().0;
+        }
+        waiting.0 -= 1;
+    }
+
+    fn waiting(&self) -> (usize, usize) {
+        *self.waiting.lock().unwrap()
+    }
+}
+
+impl SecurityContext for Slow {
+    fn auth_type(&self) -> u8 {
+        ntlm::AUTH_TYPE
+    }
+
+    fn may_block(&self) -> bool {
+        true
+    }
+
+    fn step(&mut self, _token: &[u8]) -> Result<Step, AuthError> {
+        self.gate.pass();
+        Ok(Step { token: None, done: true })
+    }
+
+    fn token_len(&self, _level: AuthLevel, _stub_len: usize) -> usize {
+        0
+    }
+
+    fn protect(&mut self, _level: AuthLevel, _pdu: PduParts<'_>, _token: &mut [u8]) -> Result<(), AuthError> {
+        Ok(())
+    }
+
+    fn unprotect(&mut self, _level: AuthLevel, _pdu: PduParts<'_>, _token: &[u8]) -> Result<(), AuthError> {
+        Ok(())
+    }
+
+    fn peer(&self) -> Option<PeerIdentity> {
+        None
+    }
+
+    fn session_key(&self) -> Option<SessionKey> {
+        None
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn steps_of_providers_that_wait_take_turns_and_one_client_leaves_some_to_others() {
+    let limits = SharedLimits { provider_steps: Allowance::new(3, 2), ..SharedLimits::default() };
+    let gate = Arc::new(Gate::default());
+    let theirs = Arc::clone(&gate);
+    let accept = move |_| Box::new(Slow { gate: Arc::clone(&theirs) }) as Box<dyn SecurityContext>;
+    let server = Server::builder()
+        .service(trial::Service::new(Trial::default()))
+        .acceptor(AcceptorFn::new(ntlm::AUTH_TYPE, accept))
+        .shared_limits(limits)
+        .listen("ncacn_ip_tcp:127.0.0.1");
+    let server = server.await.unwrap().start().unwrap();
+    let address = server.tcp_addresses()[0];
+    let logon = async |from| {
+        let mut raw = Raw::connect(address, source(from)).await.unwrap();
+        raw.send(&raw::bind_ntlm(PduType::Bind, 1)).await.unwrap();
+        raw
+    };
+    let mut greedy = Vec::new();
+    for _ in 0..10 {
+        greedy.push(logon(1).await);
+    }
+    until("two steps wait", || gate.waiting().0 == 2).await;
+    let mut modest = logon(2).await;
+    until("another client has its turn", || gate.waiting().0 == 3).await;
+    // Whoever goes away does not keep its turn.
+    let gone = greedy.split_off(5);
+    drop(gone);
+    // Those without authentication do not wait at all.
+    Raw::bound(address, source(1)).await.unwrap();
+    assert_eq!(gate.waiting(), (3, 3));
+    gate.open();
+    assert_eq!(modest.answer().await, Answer::Ack);
+    for raw in &mut greedy {
+        assert_eq!(raw.answer().await, Answer::Ack);
+    }
+    assert!(gate.waiting().1 <= 3);
+    let quotas = Arc::clone(server.quotas());
+    drop((greedy, modest));
+    unused(&quotas).await;
+    server.shutdown(Duration::from_secs(5)).await;
 }
 
 /// The error of a method is no limit.

@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Buf, BytesMut};
@@ -22,8 +22,8 @@ use super::{
 };
 use crate::{
     association::{
-        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
-        StepJob, TransportInfo, body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Quotas, Refused, ServerAssociation, ServerConfig,
+        StepDone, StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
     metrics::{CallMeter, ConnectionMeter, Ended},
@@ -32,6 +32,14 @@ use crate::{
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
+
+/// Octets that wait to be sent before a client that does not read them is not heard either. Full output
+/// alone is no reason: as long as a response goes on it is never anything else, and its client may want
+/// to cancel it. This is for what is answered at once, and counted nowhere.
+const UNHEARD: usize = 2 * OUTPUT;
+
+/// How long a connection runs calls in place before it is others' turn.
+const TURN: Duration = Duration::from_millis(2);
 
 /// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -109,6 +117,7 @@ pub(super) async fn serve_admitted(
         meter,
         reading: Reading::default(),
         running: config.quotas.running().subscribe(),
+        quotas: Arc::clone(&config.quotas),
         // A pipe's client reads only what it has asked for.
         says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
@@ -157,6 +166,7 @@ struct Connection<S> {
     says_goodbye: bool,
     /// For calls: true cuts them off.
     running: watch::Receiver<bool>,
+    quotas: Arc<Quotas>,
 }
 
 /// What comes back from other tasks.
@@ -172,6 +182,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let mut turn: Option<Instant> = None;
         loop {
             let mut progress = false;
             while let Some(done) = self.done.take(cx) {
@@ -183,12 +194,15 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.association.process();
-            while let Some(event) = self.association.poll_event() {
+            let mut others_wait = false;
+            while !others_wait && let Some(event) = self.association.poll_event() {
                 progress = true;
                 match event {
                     Event::Call(call) => self.start(call, cx),
                     Event::Authenticate(job) => self.authenticate(job),
                 }
+                others_wait = turn.is_some_and(|turn| turn.elapsed() > TURN);
+                turn = turn.or_else(|| Some(Instant::now()));
             }
             progress |= self.poll_bodies(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
@@ -210,6 +224,10 @@ impl<S: Stream> Connection<S> {
             }
             if let Some(deadline) = self.check_deadlines(cx) {
                 return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
+            }
+            if others_wait {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -244,13 +262,12 @@ impl<S: Stream> Connection<S> {
             self.deadlines.poll(wait, cx);
             return None;
         }
-        association.refused(Refused::TimedOut(over));
+        self.quotas.refused(Refused::TimedOut(over));
         Some(over)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A client that does not read its responses is not heard either.
-        if !self.association.wants_input() || self.output.len() > OUTPUT {
+        if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
         let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
@@ -313,7 +330,11 @@ impl<S: Stream> Connection<S> {
                     let outcome = tokio::select! {
                         biased;
                         outcome = future => outcome,
-                        _ = cut.wait_for(|cut| *cut) => return,
+                        _ = cut.wait_for(|cut| *cut) => {
+                            // The connection ends without an answer.
+                            drop(guard.done.take());
+                            return;
+                        }
                     };
                     let outcome = drive(outcome, lease, meter, &cut);
                     if let Some(done) = guard.done.take() {
@@ -323,7 +344,9 @@ impl<S: Stream> Connection<S> {
                 tokio::spawn(running.instrument(span));
             }
             Err(_panic) => {
-                tracing::error!(call_id = key.call_id(), "an implementation panicked");
+                if let Some(not_logged) = self.quotas.may_log() {
+                    tracing::error!(call_id = key.call_id(), not_logged, "an implementation panicked");
+                }
                 self.association.fault(key, Fault::UNSPECIFIED);
             }
         }

@@ -100,7 +100,12 @@ impl Trial {
 /// The octets that `TrialMake` returns.
 #[must_use]
 pub fn pattern(len: u32, seed: u32) -> Bytes {
-    (0..len).map(|index| index.wrapping_mul(31).wrapping_add(seed).to_le_bytes()[0]).collect()
+    // It repeats itself, and copying is cheap.
+    let period: Vec<u8> = (0..256u32).map(|index| index.wrapping_mul(31).wrapping_add(seed).to_le_bytes()[0]).collect();
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    let mut all = period.repeat(len.div_ceil(period.len()));
+    all.truncate(len);
+    all.into()
 }
 
 /// The number of a level in RPC ([MS-RPCE] 2.2.1.1.8).

@@ -317,7 +317,9 @@ impl ServerAssociation {
         let checked = Trailer::parse(&octets)
             .and_then(|trailer| trailer.check(&request, &incoming.service.named, self.header_signing));
         if let Err(error) = checked {
-            tracing::warn!(call_id = header.call_id, %error, "request refused");
+            if let Some(not_logged) = self.config.quotas.may_log() {
+                tracing::warn!(call_id = header.call_id, %error, not_logged, "request refused");
+            }
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
         incoming.stub.strip(octets.len());

@@ -79,6 +79,8 @@ impl Raw {
     pub async fn connect(to: SocketAddr, from: Ipv4Addr) -> io::Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
+        // What it does not read waits at the server, not here.
+        socket.set_recv_buffer_size(8 << 10)?;
         socket.bind((IpAddr::V4(from), 0).into())?;
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
@@ -138,7 +140,9 @@ impl Raw {
     }
 }
 
-fn pdu(ptype: PduType, flags: PfcFlags, call_id: u32, body: &[u8]) -> Vec<u8> {
+/// A PDU.
+#[must_use]
+pub fn pdu(ptype: PduType, flags: PfcFlags, call_id: u32, body: &[u8]) -> Vec<u8> {
     let mut out = BytesMut::new();
     let head = Head { ptype, flags, order: ByteOrder::Little, call_id };
     let _ = write_pdu(&mut out, head, None, |w| {
