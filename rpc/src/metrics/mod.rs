@@ -6,7 +6,7 @@
 //! security providers that are not listed here.
 //!
 //! [`Server::metrics`](crate::server::Server::metrics) and [`ClientMetrics::snapshot`] give plain
-//! structures; with the feature `metrics`, [`openmetrics`] writes them as text for Prometheus.
+//! structures; with the feature `metrics`, `openmetrics` writes them as text for Prometheus.
 //! `docs/metrics.md` lists all of it.
 
 mod client;
