@@ -233,7 +233,7 @@ fn reason(call: Call, major: u32, minor: u32) -> Reason {
         _ => Reason::Other,
     };
     // Minor codes are the same 32 bits with and without sign.
-    let code = (minor as i32).wrapping_sub(KRB5);
+    let code = minor.cast_signed().wrapping_sub(KRB5);
     kerberos_reason(call, code).unwrap_or_else(of_major)
 }
 
@@ -274,7 +274,7 @@ mod tests {
     use super::*;
 
     fn of(call: Call, code: i32) -> Reason {
-        reason(call, 13 << 16, KRB5.wrapping_add(code) as u32)
+        reason(call, 13 << 16, KRB5.wrapping_add(code).cast_unsigned())
     }
 
     #[test]
@@ -284,8 +284,8 @@ mod tests {
         assert_eq!(of(Call::Initiate, 31), Reason::WrongPassword);
         assert_eq!(of(Call::Initiate, 7), Reason::UnknownService);
         // KRB5_KDC_UNREACH and KRB5_FCC_NOFILE as krb5.h has them.
-        assert_eq!(reason(Call::Initiate, 13 << 16, -1_765_328_228_i32 as u32), Reason::KdcUnreachable);
-        assert_eq!(reason(Call::Initiate, 7 << 16, -1_765_328_189_i32 as u32), Reason::NoCredentials);
+        assert_eq!(reason(Call::Initiate, 13 << 16, (-1_765_328_228_i32).cast_unsigned()), Reason::KdcUnreachable);
+        assert_eq!(reason(Call::Initiate, 7 << 16, (-1_765_328_189_i32).cast_unsigned()), Reason::NoCredentials);
         assert_eq!(of(Call::Other, 127), Reason::Other);
     }
 

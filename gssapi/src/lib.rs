@@ -30,6 +30,7 @@ mod context;
 mod credential;
 mod error;
 mod ffi;
+mod keys;
 mod message;
 mod name;
 mod oid;
@@ -40,6 +41,7 @@ pub use context::{Accepted, Context, Flags, Leg};
 pub use credential::{Credential, Store};
 pub use error::{Error, Reason, Unavailable};
 pub use ffi::load;
+pub use keys::MessageKeys;
 pub use message::Parts;
 pub use name::{Attribute, Name, NameForm};
 

@@ -14,11 +14,12 @@ use std::{
 use auth_support::{Failure, KINDS, Kind, PROTECTED, Pdu, handshake, handshake_with};
 use kerberos_support::{PASSWORD, REALM, Realm};
 use msrpc::auth::{
-    AuthError, Mechanism, SecurityContext,
+    AuthError, Mechanism, Oid, PduParts, SecurityContext,
     kerberos::{KerberosAcceptor, KerberosClient, KerberosCredentials, KerberosServer, KerberosServerConfig, Reason},
     ntlm::{NtlmClient, NtlmServer},
     spnego::{SpnegoClient, SpnegoServer},
 };
+use msrpc_gssapi::{Context, Credential, Parts, Store};
 use msrpc_ndr::AuthLevel;
 
 const NODE1: &str = "host/node1.mit.test";
@@ -151,14 +152,14 @@ fn a_client_who_asks_for_less_than_the_level_needs_is_refused() {
 }
 
 /// Session keys of so many octets, and tokens of the one length that they always have.
-fn tokens(realm: &Realm, name: &str, key_len: usize) {
+fn tokens(realm: &Realm, name: &str, key_len: usize, lengths: (usize, usize)) {
     for level in [AuthLevel::Privacy, AuthLevel::Integrity] {
         let (mut client, mut server) = established_with(realm, name, Kind::Raw, level);
         assert_eq!(client.session_key().unwrap().as_bytes().len(), key_len);
         for len in [16, 32, 5840, 1 << 20] {
             let pdu = Pdu::new(3, len);
             let sent = pdu.clone().protect(client.as_mut(), level);
-            assert_eq!(sent.token.len(), if level == AuthLevel::Privacy { 76 } else { 28 });
+            assert_eq!(sent.token.len(), if level == AuthLevel::Privacy { lengths.0 } else { lengths.1 });
             assert_eq!(sent.unprotect(server.as_mut(), level).unwrap().stub, pdu.stub);
         }
     }
@@ -167,14 +168,82 @@ fn tokens(realm: &Realm, name: &str, key_len: usize) {
 #[test]
 fn tokens_with_aes256_have_one_length() {
     let Some(realm) = Realm::enter("tokens_with_aes256_have_one_length", "") else { return };
-    tokens(&realm, "node1", 32);
+    tokens(&realm, "node1", 32, (76, 28));
 }
 
 #[test]
 fn tokens_with_aes128_have_one_length() {
     let only = "permitted_enctypes = aes128-cts";
     let Some(realm) = Realm::enter("tokens_with_aes128_have_one_length", only) else { return };
-    tokens(&realm, "aes128", 16);
+    tokens(&realm, "aes128", 16, (76, 28));
+}
+
+#[test]
+fn tokens_with_newer_encryption_are_the_librarys() {
+    let newer = "permitted_enctypes = aes256-sha2 aes256-cts";
+    let Some(realm) = Realm::enter("tokens_with_newer_encryption_are_the_librarys", newer) else { return };
+    tokens(&realm, "sha2", 32, (88, 40));
+    // All of what is refused is refused by the library as well.
+    refused_pdus(&realm, "sha2");
+}
+
+/// A PDU both ways between our client and the library itself.
+fn with_the_library(realm: &Realm, name: &str) {
+    let keytab = realm.keytab(name);
+    let store = Store { keytab: keytab.to_str(), ..Store::default() };
+    let credential = Credential::acceptor(None, &store).unwrap();
+    let mut client = KerberosClient::new(user(), format!("host/{name}.mit.test"), AuthLevel::Privacy);
+    let mut library = Context::new().unwrap();
+    let token = client.step(&[]).unwrap().token.unwrap();
+    let answer = library.accept(&credential, &token).unwrap().leg.token.unwrap();
+    let last = client.step(&answer).unwrap();
+    assert!(last.done && library.accept(&credential, &last.token.unwrap()).unwrap().leg.done);
+    client.set_header_signing(true);
+    for len in [0, 16, 112, 5840] {
+        let (before, plain, after) = ([1; 24], vec![2; len], [3; 8]);
+        for level in [AuthLevel::Privacy, AuthLevel::Integrity] {
+            let mut stub = plain.clone();
+            let mut token = vec![0; client.token_len(level, len)];
+            let pdu = PduParts { header: &before, stub: &mut stub, trailer: &after };
+            client.protect(level, pdu, &mut token).unwrap();
+            let parts = Parts { before: &before, data: &mut stub, after: &after };
+            match level {
+                AuthLevel::Privacy => library.unwrap(parts, &mut token).unwrap(),
+                _ => library.verify(parts, &token).unwrap(),
+            }
+            assert_eq!(stub, plain);
+            let parts = Parts { before: &before, data: &mut stub, after: &after };
+            match level {
+                AuthLevel::Privacy => {
+                    token.resize(library.wrap_len(len).unwrap(), 0);
+                    library.wrap(parts, &mut token).unwrap();
+                }
+                _ => {
+                    token.resize(library.mic_len(len).unwrap(), 0);
+                    library.sign(parts, &mut token).unwrap();
+                }
+            }
+            let pdu = PduParts { header: &before, stub: &mut stub, trailer: &after };
+            client.unprotect(level, pdu, &token).unwrap();
+            assert_eq!(stub, plain);
+        }
+    }
+    let mic = library.make_mic(b"mechanisms").unwrap();
+    client.verify_mic(b"mechanisms", &mic).unwrap();
+    library.verify_mic(b"mechanisms", &client.make_mic(b"mechanisms").unwrap()).unwrap();
+}
+
+#[test]
+fn our_tokens_are_those_of_the_library() {
+    let Some(realm) = Realm::enter("our_tokens_are_those_of_the_library", "") else { return };
+    with_the_library(&realm, "node1");
+}
+
+#[test]
+fn our_tokens_with_aes128_are_those_of_the_library() {
+    let only = "permitted_enctypes = aes128-cts";
+    let Some(realm) = Realm::enter("our_tokens_with_aes128_are_those_of_the_library", only) else { return };
+    with_the_library(&realm, "aes128");
 }
 
 #[test]
@@ -239,30 +308,33 @@ fn a_replayed_ticket_lets_nobody_in() {
 #[test]
 fn replayed_reordered_altered_and_unsealed_pdus_are_refused() {
     let Some(realm) = Realm::enter("replayed_reordered_altered_and_unsealed_pdus_are_refused", "") else { return };
+    refused_pdus(&realm, "node1");
+}
+
+fn refused_pdus(realm: &Realm, name: &str) {
+    let established = |level| established_with(realm, name, Kind::Raw, level);
     for level in [AuthLevel::Integrity, AuthLevel::Privacy] {
-        let (mut client, mut server) = established(&realm, Kind::Raw, level);
+        let (mut client, mut server) = established(level);
         client.set_header_signing(true);
         server.set_header_signing(true);
         let sent = Pdu::new(1, 48).protect(client.as_mut(), level);
         sent.clone().unprotect(server.as_mut(), level).unwrap();
-        let replayed = sent.unprotect(server.as_mut(), level).unwrap_err();
-        assert!(matches!(&replayed, AuthError::Kerberos(error) if error.reason() == Reason::Replay), "{replayed:?}");
+        assert_eq!(sent.unprotect(server.as_mut(), level), Err(AuthError::Replayed));
         // And nothing is let through after that.
         let next = Pdu::new(1, 48).protect(client.as_mut(), level);
         assert_eq!(next.unprotect(server.as_mut(), level), Err(AuthError::NotEstablished));
 
-        let (mut client, mut server) = established(&realm, Kind::Raw, level);
+        let (mut client, mut server) = established(level);
         let [_, second] = [1, 2].map(|seed| Pdu::new(seed, 48).protect(client.as_mut(), level));
-        let early = second.unprotect(server.as_mut(), level).unwrap_err();
-        assert!(matches!(&early, AuthError::Kerberos(error) if error.reason() == Reason::OutOfSequence), "{early:?}");
+        assert_eq!(second.unprotect(server.as_mut(), level), Err(AuthError::OutOfSequence));
     }
     // Signed where it should be sealed.
-    let (mut client, mut server) = established(&realm, Kind::Raw, AuthLevel::Privacy);
+    let (mut client, mut server) = established(AuthLevel::Privacy);
     let signed = Pdu::new(1, 48).protect(client.as_mut(), AuthLevel::Integrity);
     assert_eq!(signed.unprotect(server.as_mut(), AuthLevel::Privacy), Err(AuthError::BadSignature));
     for len in [0, 1, 15, 16, 28, 75, 77, 255, 256, 257, 4000] {
         for level in [AuthLevel::Integrity, AuthLevel::Privacy] {
-            let (_, mut server) = established(&realm, Kind::Raw, AuthLevel::Privacy);
+            let (_, mut server) = established(AuthLevel::Privacy);
             let mut pdu = Pdu::new(1, 48);
             pdu.token = vec![5; len];
             assert_eq!(pdu.unprotect(server.as_mut(), level), Err(AuthError::BadSignature), "{len}");
@@ -413,6 +485,7 @@ fn spnego_prefers_kerberos_and_takes_ntlm_where_that_is_allowed() {
     // There is no such service, no principal at all, nobody logged on.
     assert_eq!(who(client(user(), "host/nobody.mit.test", true), server(true)), ntlm());
     assert_eq!(who(client(user(), "host/127.0.0.1", true), server(true)), ntlm());
+    assert_eq!(who(client(user(), "host/fe80::1%lo", true), server(true)), ntlm());
     assert_eq!(who(client(KerberosCredentials::default_cache(), NODE1, true), server(true)), ntlm());
     // Never without leave, and never over a wrong password.
     assert!(matches!(who(client(user(), NODE1, false), server(false)), Err(Failure::Server(_))));
@@ -424,6 +497,32 @@ fn spnego_prefers_kerberos_and_takes_ntlm_where_that_is_allowed() {
     assert_eq!(address, Err(Failure::Client(AuthError::NoServiceName("127.0.0.1".to_owned()))));
     let wrong = who(client(KerberosCredentials::password("user", "wrong"), NODE1, true), server(true));
     assert_eq!(reason(wrong.map(|_| Vec::new())).1, Reason::WrongPassword);
+}
+
+#[test]
+fn who_takes_kerberos_out_of_the_list_is_found_out() {
+    let Some(realm) = Realm::enter("who_takes_kerberos_out_of_the_list_is_found_out", "") else { return };
+    let level = AuthLevel::Privacy;
+    let mut client = SpnegoClient::new(vec![
+        Box::new(KerberosClient::new(user(), NODE1, level)),
+        Box::new(NtlmClient::new(auth_support::alice(), level)),
+    ]);
+    let mut server = SpnegoServer::new(vec![
+        Box::new(KerberosServer::new(acceptor(realm.keytab("node1")), level)),
+        Box::new(NtlmServer::new(Arc::new(auth_support::config()))),
+    ]);
+    let mut taken = 0;
+    let outcome = handshake_with(&mut client, &mut server, |leg, token| {
+        // Both identifiers of Kerberos become others, of the same length.
+        for oid in [Oid::KERBEROS, Oid::MS_KERBEROS].iter().filter(|_| leg == 0) {
+            let oid = oid.as_bytes();
+            if let Some(at) = token.windows(oid.len()).position(|window| window == oid) {
+                token[at + oid.len() - 1] = 77;
+                taken += 1;
+            }
+        }
+    });
+    assert_eq!((taken, outcome), (2, Err(Failure::Server(AuthError::Tampered))));
 }
 
 #[test]

@@ -240,3 +240,35 @@ fn without_the_library_kerberos_says_so_and_the_rest_works() {
         assert!(error.to_string().contains("install the package"), "{error}");
     });
 }
+
+#[cfg(feature = "cli")]
+#[test]
+fn the_command_authenticates_by_kerberos() {
+    let Some(realm) = Realm::enter("the_command_authenticates_by_kerberos", "") else { return };
+    run(async {
+        let (_server, port) = serve_kerberos(&realm).await;
+        let msrpc = |options: &str, arguments: &[&str]| {
+            let binding = format!("ncacn_ip_tcp:127.0.0.1[{port},{options},target_hostname=node1.mit.test]");
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_msrpc"));
+            command.args(["ping", &binding]).args(arguments).env("MSRPC_PASSWORD", PASSWORD);
+            let output = tokio::task::block_in_place(|| command.output()).unwrap();
+            (output.status.code().unwrap(), String::from_utf8_lossy(&output.stderr).into_owned())
+        };
+        let (code, text) = msrpc("seal", &["--kerberos"]);
+        assert!(code == 4 && text.contains("kinit"), "{text}");
+        realm.kinit(&[]);
+        let keytab = realm.keytab("user");
+        let cache = realm.file("cc");
+        for (options, arguments) in [
+            ("seal", &["--kerberos"][..]),
+            ("sign,krb5", &[]),
+            ("seal", &["--ccache", cache.to_str().unwrap()]),
+            ("seal", &["--kerberos", "--user", "user"]),
+            ("seal", &["--user", "user@MIT.TEST", "--keytab", keytab.to_str().unwrap()]),
+        ] {
+            assert_eq!(msrpc(options, arguments), (0, String::new()), "{options} {arguments:?}");
+        }
+        let (code, text) = msrpc("seal", &["--user", "user"]);
+        assert_eq!(code, 4, "{text}");
+    });
+}

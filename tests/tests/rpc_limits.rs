@@ -368,6 +368,7 @@ fn impatient() -> ConnectionOptions {
         receive_timeout: Duration::from_millis(300),
         send_timeout: Duration::from_millis(500),
         idle_timeout: None,
+        keep_alive: None,
     }
 }
 

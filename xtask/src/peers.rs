@@ -50,7 +50,7 @@ const PEERS: &[Peer] = &[
     },
     Peer { what: "tshark, which reads our captures", package: "tshark", probe: ("tshark", &["--version"]) },
     Peer {
-        what: "Python environments, for impacket from PyPI",
+        what: "Python environments, for impacket and prometheus-client from PyPI",
         package: "python3-venv",
         probe: ("dpkg-query", &["-s", "python3-venv"]),
     },

@@ -131,9 +131,15 @@ pub enum AuthError {
     /// The messages of the handshake were changed on the way.
     #[error("the integrity code of the handshake does not match")]
     Tampered,
-    /// A signature does not match, or comes out of sequence.
+    /// A signature does not match; with NTLM, also one that comes out of sequence.
     #[error("signature mismatch")]
     BadSignature,
+    /// A PDU was received before.
+    #[error("a PDU is replayed")]
+    Replayed,
+    /// PDUs are missing before this one, or come in another order.
+    #[error("a PDU is out of sequence")]
+    OutOfSequence,
     /// The mechanisms, levels or features offered have nothing in common.
     #[error("cannot agree: {0}")]
     Negotiation(String),

@@ -26,11 +26,17 @@ use crate::{
         StepDone, StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
+    metrics::{CallMeter, ConnectionMeter, Ended},
     transport::{Stream, pipe, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
+
+/// Octets that wait to be sent before a client that does not read them is not heard either. Full output
+/// alone is no reason: as long as a response goes on it is never anything else, and its client may want
+/// to cancel it. This is for what is answered at once, and counted nowhere.
+const UNHEARD: usize = 2 * OUTPUT;
 
 /// How long a connection works and runs calls in place before it is others' turn.
 const TURN: Duration = Duration::from_micros(500);
@@ -57,6 +63,24 @@ pub enum ConnectionError {
     /// A security provider panicked.
     #[error("a security provider failed")]
     Provider,
+}
+
+impl ConnectionError {
+    /// What it is counted as.
+    fn ended(&self) -> Ended {
+        match self {
+            Self::Transport(_) => Ended::Transport,
+            Self::Protocol(CloseReason::Pdu(_)) => Ended::Malformed,
+            Self::Protocol(CloseReason::Sequence(_)) => Ended::Sequence,
+            Self::Protocol(CloseReason::Authentication(_)) => Ended::Authentication,
+            Self::Protocol(CloseReason::Protection { .. }) => Ended::Protection,
+            Self::Protocol(CloseReason::BindRefused(_)) => Ended::BindRefused,
+            Self::Protocol(CloseReason::AlterRefused(_)) => Ended::AlterRefused,
+            Self::TimedOut(_) => Ended::TimedOut,
+            Self::Refused(_) => Ended::Limit,
+            Self::Provider => Ended::Provider,
+        }
+    }
 }
 
 /// Serves a client over a stream that has just been opened, until one side closes it. After `stop`
@@ -86,9 +110,11 @@ pub(super) async fn serve_admitted(
     stop: impl Future<Output = ()> + Send,
     _lease: Lease,
 ) -> Result<(), ConnectionError> {
+    let meter = config.metrics.connection();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        meter,
         reading: Reading::default(),
         running: config.quotas.running().subscribe(),
         quotas: Arc::clone(&config.quotas),
@@ -110,6 +136,11 @@ pub(super) async fn serve_admitted(
         connection.poll(cx)
     })
     .await;
+    connection.meter.ended(match &result {
+        Ok(()) if connection.stopping => Ended::Shutdown,
+        Ok(()) => Ended::Closed,
+        Err(error) => error.ended(),
+    });
     // Calls are told and handles run down before the stream, which may take its time.
     let mut stream = connection.into_stream();
     if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
@@ -122,6 +153,7 @@ pub(super) async fn serve_admitted(
 struct Connection<S> {
     stream: S,
     reading: Reading,
+    meter: ConnectionMeter,
     association: ServerAssociation,
     output: BytesMut,
     /// Octets sent so far.
@@ -256,11 +288,14 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A client that does not read its responses is not heard either.
-        if !self.association.wants_input() || self.output.len() > OUTPUT {
+        if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
-        self.reading.poll(&mut self.stream, self.association.input(), cx)
+        let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
+        if let Poll::Ready(Ok(len)) = polled {
+            self.meter.received(len);
+        }
+        polled
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
@@ -277,6 +312,7 @@ impl<S: Stream> Connection<S> {
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
                     self.written += len as u64;
+                    self.meter.sent(len);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -287,7 +323,8 @@ impl<S: Stream> Connection<S> {
 
     /// Polls a call once in place; what does not end with that goes to a task of its own.
     fn start(&mut self, incoming: IncomingCall, cx: &mut Context<'_>) {
-        let IncomingCall { key, call, service, request, lease } = incoming;
+        let IncomingCall { key, call, service, request, lease, meter } = incoming;
+        let meter = meter.runs();
         let span = tracing::debug_span!(
             "call",
             interface = call.interface().name,
@@ -306,7 +343,7 @@ impl<S: Stream> Connection<S> {
             }))
         };
         match polled {
-            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, &self.running)),
+            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, meter, &self.running)),
             Ok(Err(future)) => {
                 let mut guard = AnswerGuard { key, done: Some(self.done.sender()) };
                 let mut cut = self.running.clone();
@@ -320,7 +357,7 @@ impl<S: Stream> Connection<S> {
                             return;
                         }
                     };
-                    let outcome = drive(outcome, lease, &cut);
+                    let outcome = drive(outcome, lease, meter, &cut);
                     if let Some(done) = guard.done.take() {
                         done.post(Done::Call(key, outcome));
                     }
@@ -400,9 +437,16 @@ impl<S: Stream> Connection<S> {
 
 /// A response that still grows comes from a method that still runs: a task of its own drives it to
 /// its end, whether the client reads it or not.
-fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiver<bool>) -> Result<Body, Fault> {
+fn drive(
+    outcome: Result<Body, Fault>,
+    lease: CallLease,
+    mut meter: CallMeter,
+    running: &watch::Receiver<bool>,
+) -> Result<Body, Fault> {
     let mut body = outcome?;
     if body.is_complete() {
+        meter.response(body.ready_len());
+        meter.answered();
         return Ok(body);
     }
     let (sender, driven) = body_pipe(OUTPUT);
@@ -411,13 +455,17 @@ fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiv
         let _lease = lease;
         while let Some(chunk) = body.next().await {
             match chunk {
-                Ok(chunk) => sender.push(chunk),
+                Ok(chunk) => {
+                    meter.response(chunk.len());
+                    sender.push(chunk);
+                }
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
             // A body that nobody reads has room for ever: others must get their turn.
             tokio::task::coop::consume_budget().await;
         }
+        meter.answered();
         sender.finish();
     };
     let driving = async move {

@@ -92,7 +92,7 @@ impl Realm {
         None
     }
 
-    /// A file of the realm: keytabs `node1`, `other`, `user`, and `aes128` and `rc4`, whose
+    /// A file of the realm: keytabs `node1`, `other`, `user`, and `aes128`, `sha2` and `rc4`, whose
     /// services have keys of nothing else.
     pub(crate) fn keytab(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.keytab"))
@@ -199,6 +199,8 @@ fn start() -> Kdc {
          addprinc -randkey host/other.mit.test\nktadd -k {place}/other.keytab host/other.mit.test\n\
          addprinc -randkey -e aes128-cts:normal host/aes128.mit.test\n\
          ktadd -e aes128-cts:normal -k {place}/aes128.keytab host/aes128.mit.test\n\
+         addprinc -randkey -e aes256-sha2:normal host/sha2.mit.test\n\
+         ktadd -e aes256-sha2:normal -k {place}/sha2.keytab host/sha2.mit.test\n\
          addprinc -randkey -e rc4-hmac:normal host/rc4.mit.test\n\
          ktadd -e rc4-hmac:normal -k {place}/rc4.keytab host/rc4.mit.test\nquit\n"
     );

@@ -6,12 +6,14 @@
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
 //! - [`fuzz`]: hostile octets for all of it; [`load`]: more of everything than a server may have.
+//! - [`chaos`]: everything that may happen on the way, by chance.
 //! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
 //!   [`tshark`] run them; [`file_server`] is Samba with shares; [`kerberos`] has realms.
 //!
 //! Ports and addresses are free ones, files are in temporary folders, and what a test starts ends
 //! with it: tests run beside each other.
 
+pub mod chaos;
 pub mod client;
 pub mod clock;
 pub mod cluster;
@@ -25,6 +27,7 @@ pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod registry;
 pub mod rpcclient;
 pub mod samba;

@@ -71,6 +71,7 @@ pub struct Quotas {
     clients: Mutex<HashMap<ClientKey, Weak<ClientQuota>>>,
     refusals: refused::Throttle,
     log: refused::Throttle,
+    counts: refused::Counts,
     running: watch::Sender<bool>,
 }
 
@@ -129,7 +130,7 @@ impl Counters {
 }
 
 impl SharedLimits {
-    fn of(&self, resource: Resource) -> Allowance {
+    pub(crate) fn of(&self, resource: Resource) -> Allowance {
         match resource {
             Resource::Connections => self.connections,
             Resource::Groups => self.groups,
@@ -163,6 +164,7 @@ impl Quotas {
             clients: Mutex::default(),
             refusals: refused::Throttle::new(1),
             log: refused::Throttle::new(LINES),
+            counts: refused::Counts::default(),
             running: watch::Sender::new(false),
         }
     }
@@ -211,9 +213,15 @@ impl Quotas {
     /// Something is refused because of a limit. Everything that is goes through here.
     pub fn refused(&self, refused: Refused) {
         tracing::debug!(%refused, "refused");
+        self.counts.count(refused);
         if let Some(not_logged) = self.refusals.admit() {
             tracing::warn!(%refused, not_logged, "a client was refused something");
         }
+    }
+
+    /// How often something was refused: what, whose limit it was, and how often.
+    pub fn refusals(&self) -> Vec<(Refused, u64)> {
+        self.counts.all()
     }
 
     /// Whether a line that clients cause may go into the log, and how many before it could not.

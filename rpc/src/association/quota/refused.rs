@@ -141,6 +141,40 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
+/// How often everything was refused.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    too_many: [[AtomicU64; Scope::ALL.len()]; Resource::ALL.len()],
+    shutting_down: AtomicU64,
+    timed_out: [AtomicU64; Deadline::ALL.len()],
+}
+
+impl Counts {
+    pub(super) fn count(&self, refused: Refused) {
+        let counter = match refused {
+            Refused::TooMany(resource, scope) => {
+                self.too_many.get(resource as usize).and_then(|scopes| scopes.get(scope as usize))
+            }
+            Refused::ShuttingDown => Some(&self.shutting_down),
+            Refused::TimedOut(deadline) => self.timed_out.get(deadline as usize),
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<(Refused, u64)> {
+        let too_many = Resource::ALL.into_iter().zip(&self.too_many).flat_map(|(resource, scopes)| {
+            let scopes = Scope::ALL.into_iter().zip(scopes);
+            scopes.map(move |(scope, count)| (Refused::TooMany(resource, scope), count))
+        });
+        let timed_out = Deadline::ALL.into_iter().zip(&self.timed_out);
+        let timed_out = timed_out.map(|(deadline, count)| (Refused::TimedOut(deadline), count));
+        let all = too_many.chain(timed_out).chain([(Refused::ShuttingDown, &self.shutting_down)]);
+        all.map(|(refused, count)| (refused, count.load(Ordering::Relaxed))).filter(|&(_, count)| count > 0).collect()
+    }
+}
+
 /// Lets some lines into the log every second, and counts what it does not let in: an attack must
 /// not fill the disk.
 #[derive(Debug)]
@@ -177,6 +211,27 @@ impl Throttle {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_refusal_has_a_counter_of_its_own() {
+        let counts = Counts::default();
+        let mut expected = Vec::new();
+        for (index, resource) in Resource::ALL.into_iter().enumerate() {
+            assert_eq!(resource as usize, index);
+            for (index, scope) in Scope::ALL.into_iter().enumerate() {
+                assert_eq!(scope as usize, index);
+                expected.push((Refused::TooMany(resource, scope), 1));
+            }
+        }
+        for (index, deadline) in Deadline::ALL.into_iter().enumerate() {
+            assert_eq!(deadline as usize, index);
+            expected.push((Refused::TimedOut(deadline), 1));
+        }
+        expected.push((Refused::ShuttingDown, 1));
+        assert_eq!(counts.all(), []);
+        expected.iter().for_each(|&(refused, _)| counts.count(refused));
+        assert_eq!(counts.all(), expected);
+    }
 
     #[test]
     fn lines_that_are_left_out_are_counted() {

@@ -1,6 +1,6 @@
 //! bind, alter_context and auth3: presentation contexts, association groups, security legs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use msrpc_ndr::{AuthLevel, ByteOrder, Encoding, Syntax};
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     association::{bind_phase::BindPdu, quota::Resource, security::Security},
     auth::{AuthError, Step},
+    metrics::AuthOutcome,
     pdu::{
         Bind, BindAck, BindFeatures, ContextElement, ContextResult, Head, Header, MUST_RECV_FRAG_SIZE, NakReason,
         Outcome, PduType, PfcFlags, RejectReason, SecTrailer, SyntaxId, verification::PContext, write_pdu,
@@ -231,12 +232,17 @@ impl ServerAssociation {
                 let identity = security.context.peer();
                 let anonymous = identity.as_ref().is_none_or(|identity| identity.user.is_none());
                 let key = security.context.session_key();
+                let outcome = if anonymous { AuthOutcome::Anonymous } else { AuthOutcome::Accepted };
+                self.config.metrics.authenticated(auth_type, outcome);
                 match self.caller(identity.as_ref(), auth_type, level, key) {
                     Some(association) => (SecurityState::Done { security, association, anonymous }, token),
                     None => (SecurityState::Failed, None),
                 }
             }
-            Err(error) => return self.leg_failed(&header, index, error),
+            Err(error) => {
+                self.config.metrics.authenticated(auth_type, AuthOutcome::Refused);
+                return self.leg_failed(&header, index, error);
+            }
         };
         let trailer = match &state {
             SecurityState::Waiting(security) | SecurityState::Done { security, .. } => Some(security.trailer()),
@@ -280,7 +286,7 @@ impl ServerAssociation {
         flags.set(PfcFlags::SUPPORT_HEADER_SIGN, signing);
         let head = Head { ptype, flags, order: header.order(), call_id: header.call_id };
         let verifier = token.as_ref().map(|(trailer, token)| (*trailer, token.as_slice()));
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         match write_pdu(&mut self.control, head, verifier, |w| ack.write(w)) {
             Ok(()) => self.phase = Phase::Bound,
             Err(error) => self.end(error.into()),
@@ -340,7 +346,8 @@ impl ServerAssociation {
                 if !self.take(Resource::Contexts, self.contexts.len(), self.config.limits.max_contexts) {
                     return ContextResult::reject(RejectReason::LOCAL_LIMIT);
                 }
-                self.contexts.insert(element.id, Presentation { service, syntax, named });
+                let metrics = self.config.metrics.interface(service.interface());
+                self.contexts.insert(element.id, Arc::new(Presentation { service, syntax, named, metrics }));
             }
         }
         ContextResult::accept(syntax)

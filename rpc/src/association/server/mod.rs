@@ -29,11 +29,16 @@ use super::{
 };
 use crate::{
     auth::AuthError,
+    metrics::{CallMeter, InterfaceMetrics},
     pdu::{
         BindFeatures, BindNak, FaultHead, Head, Header, NakReason, PduError, PduType, PfcFlags, Verifier,
         split_verifier, verification::PContext, write_pdu,
     },
 };
+
+/// Calls that wait to be begun before nothing more is processed: behind responses that the client does
+/// not read. What it cancels meanwhile is heard up to there.
+const WAITING: usize = 64;
 
 /// A call of one connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,6 +77,8 @@ pub struct IncomingCall {
     pub request: Body,
     /// What the call takes of the client's allowance: to be kept as long as the implementation runs.
     pub lease: CallLease,
+    /// Counts the call until it is dropped.
+    pub meter: CallMeter,
 }
 
 impl std::fmt::Debug for IncomingCall {
@@ -140,7 +147,7 @@ pub struct ServerAssociation {
     /// Octets of a fragmented PDU of the bind phase.
     partial: Option<Lease>,
     step: Option<bind::PendingStep>,
-    contexts: HashMap<u16, Presentation>,
+    contexts: HashMap<u16, Arc<Presentation>>,
     security: Vec<SecurityEntry>,
     /// The security context of the bind; `None` if it had none.
     bound_security: Option<u32>,
@@ -192,12 +199,12 @@ pub enum Unfinished {
 }
 
 /// A presentation context.
-#[derive(Clone)]
 struct Presentation {
     service: Arc<dyn Service>,
     syntax: Syntax,
     /// As the client named them.
     named: PContext,
+    metrics: Arc<InterfaceMetrics>,
 }
 
 impl std::fmt::Debug for Presentation {
@@ -245,7 +252,7 @@ struct Incoming {
     call: Option<Call>,
     /// How often it has been cancelled before it ran.
     cancel_count: u8,
-    service: Presentation,
+    service: Arc<Presentation>,
 }
 
 /// A call whose response has not been sent.
@@ -327,12 +334,12 @@ impl ServerAssociation {
     }
 
     /// Whether more octets can be processed now: no step of authentication is under way, the body
-    /// being received has room, and not too many responses wait to be sent.
+    /// being received has room, and not too many calls wait to be begun.
     pub fn wants_input(&self) -> bool {
-        self.close.is_none() && self.step.is_none() && self.full_body().is_none() && self.may_answer()
+        self.close.is_none() && self.step.is_none() && self.full_body().is_none() && self.events.len() < WAITING
     }
 
-    /// Whether more responses may be queued: a client that does not read them is not served either.
+    /// Whether calls may be begun: a client that does not read its responses gets no more of them.
     fn may_answer(&self) -> bool {
         self.queued.load(Ordering::Relaxed) < self.config.limits.max_queued_octets
     }
@@ -393,7 +400,7 @@ impl ServerAssociation {
     pub fn say_goodbye(&mut self) {
         if self.phase == Phase::Bound && self.close.is_none() {
             let head = Head { ptype: PduType::Shutdown, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head, None, |_| Ok(()));
         }
     }
@@ -429,7 +436,7 @@ impl ServerAssociation {
     }
 
     fn on_frame(&mut self, frame: Frame) {
-        self.config.statistics.packet_in();
+        self.config.metrics.pdu_received();
         self.frames += 1;
         let ptype = frame.header.ptype;
         let bind_phase = matches!(ptype, PduType::Bind | PduType::AlterContext | PduType::Auth3);
@@ -450,7 +457,7 @@ impl ServerAssociation {
         let head = |ptype| Head { ptype, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
         if self.phase == Phase::Established {
             let nak = BindNak::new(NakReason::PROTOCOL_VERSION);
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head(PduType::BindNak), None, |w| nak.write(w));
         } else {
             self.write_fault(0, 0, ByteOrder::Little, 0, Fault::PROTOCOL_ERROR);
@@ -474,6 +481,7 @@ impl ServerAssociation {
                 return self.end(CloseReason::Protection { call_id, error });
             }
         }
+        self.config.metrics.cancelled(orphaned);
         if let Some(incoming) = self.incoming.take_if(|incoming| orphaned && incoming.call_id == call_id) {
             incoming.stub.fail(TransportError::new("the client abandoned the call"));
         }
@@ -512,7 +520,7 @@ impl ServerAssociation {
         let nak = BindNak::new(reason);
         let Header { call_id, .. } = *header;
         let head = Head { ptype: PduType::BindNak, flags: PfcFlags::WHOLE, order: header.order(), call_id };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A refusal always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| nak.write(w));
     }
@@ -521,8 +529,9 @@ impl ServerAssociation {
         let mut flags = PfcFlags::WHOLE;
         flags.set(PfcFlags::DID_NOT_EXECUTE, fault.did_not_execute);
         let head = Head { ptype: PduType::Fault, flags, order, call_id };
+        self.config.metrics.fault_sent(fault);
         let fault = FaultHead { alloc_hint: 32, context_id, cancel_count, extended_error: false, status: fault.status };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A fault always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| {
             fault.write(w);

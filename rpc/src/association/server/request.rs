@@ -200,6 +200,7 @@ impl ServerAssociation {
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
         let octets = stub.len();
+        service.metrics.request(head.opnum, octets);
         let busy = |_| Refusal::Fault(Fault::SERVER_TOO_BUSY);
         let lease = self.client.take_call(octets + FRAGMENT_COST).map_err(busy)?;
         let call = Call::on(&association, interface, head.opnum, encoding).with_object(head.object);
@@ -249,6 +250,7 @@ impl ServerAssociation {
         let octets = incoming.octets.saturating_add(stub.len()).min(most);
         let more = octets - incoming.octets + if incoming.piped { 0 } else { FRAGMENT_COST };
         incoming.octets = octets;
+        incoming.service.metrics.request(incoming.opnum, stub.len());
         incoming.fragments += 1;
         if !incoming.piped && incoming.fragments > self.config.limits.max_fragments {
             self.client.refuse(Resource::Fragments);
@@ -339,7 +341,6 @@ impl ServerAssociation {
         request: Body,
     ) {
         self.serial += 1;
-        self.config.statistics.call_in();
         let key = CallKey { call_id, serial: self.serial };
         let pending = flags.contains(PfcFlags::PENDING_CANCEL);
         let active = Active {
@@ -359,7 +360,8 @@ impl ServerAssociation {
         }
         self.calls.insert(call_id, active);
         let service = std::sync::Arc::clone(&presentation.service);
-        self.events.push_back(Event::Call(IncomingCall { key, call, service, request, lease }));
+        let meter = presentation.metrics.begin(call.opnum());
+        self.events.push_back(Event::Call(IncomingCall { key, call, service, request, lease, meter }));
     }
 
     /// Who a request comes from, and at which level it counts.

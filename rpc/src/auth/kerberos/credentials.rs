@@ -10,7 +10,7 @@ use std::{
 use msrpc_gssapi::{Credential, MemoryCache, Name, NameForm, Store};
 use zeroize::Zeroizing;
 
-use super::KerberosError;
+use super::{KerberosError, text};
 use crate::auth::AuthError;
 
 /// How long before its end a ticket that we asked for ourselves is replaced; a tenth of its life if
@@ -39,7 +39,7 @@ enum Secret {
 #[derive(Default)]
 struct Tickets {
     current: Option<(Arc<MemoryCache>, Instant)>,
-    failure: Option<(Instant, KerberosError)>,
+    failure: Option<(Instant, AuthError)>,
 }
 
 /// A credential, and the cache that has to outlive it.
@@ -114,7 +114,7 @@ fn principal_name(principal: &str) -> Result<Name, AuthError> {
 }
 
 /// The cache with tickets that are still good, or new ones.
-fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<Arc<MemoryCache>, KerberosError> {
+fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<Arc<MemoryCache>, AuthError> {
     let asked = Instant::now();
     let mut tickets = tickets.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((cache, _)) = tickets.current.as_ref().filter(|(_, until)| asked < *until) {
@@ -133,12 +133,11 @@ fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<
 }
 
 /// Asks the KDC for tickets; gives them, and the time when they are to be replaced.
-fn ask(name: &Name, secret: &Secret) -> Result<(Arc<MemoryCache>, Instant), KerberosError> {
-    let cache = MemoryCache::new()?;
+fn ask(name: &Name, secret: &Secret) -> Result<(Arc<MemoryCache>, Instant), AuthError> {
+    let cache = MemoryCache::new().map_err(KerberosError::from)?;
     let credential = match secret {
         Secret::Keytab(path) => {
-            let path = path.to_string_lossy();
-            let store = Store { cache: Some(cache.name()), client_keytab: Some(path.as_ref()), ..Store::default() };
+            let store = Store { cache: Some(cache.name()), client_keytab: Some(text(path)?), ..Store::default() };
             Credential::initiator(Some(name), &store)?
         }
         Secret::Password(password) => {

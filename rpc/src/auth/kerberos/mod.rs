@@ -12,13 +12,21 @@
 //!   [RFC 8429] deprecates, is refused even where the KDC and `krb5.conf` have it.
 //! - At privacy, a PDU that is only signed is refused.
 //!
+//! The library establishes contexts; the tokens of PDUs are made here ([RFC 4121]), in place, where the
+//! session key is AES with SHA-1, as everywhere with Windows. The library's own cipher is slower. With
+//! the newer AES with SHA-2 ([RFC 8009]) the library makes them too.
+//!
+//! A ticket's lifetime limits when a context can be established, not how long it is used.
+//!
 //! A client asks KDCs, which may take as long as the library's configuration says (27 seconds for one
 //! that is silent). That happens on threads that may block, at most [`MAX_STEPS`] at a time, and the
 //! client's own time limit holds regardless.
 
 mod client;
 mod credentials;
+mod crypto;
 mod identity;
+mod message;
 mod pac;
 mod server;
 mod session;
@@ -28,10 +36,12 @@ pub use credentials::KerberosCredentials;
 pub use msrpc_gssapi::{Error as KerberosError, Reason, Unavailable};
 pub use server::{KerberosAcceptor, KerberosServer, KerberosServerConfig};
 
+use std::path::Path;
+
 use msrpc_gssapi::Flags;
 use msrpc_ndr::AuthLevel;
 
-use super::Oid;
+use super::{AuthError, Oid};
 
 /// The authentication service number of Kerberos ([MS-RPCE] 2.2.1.1.7).
 pub const AUTH_TYPE: u8 = 16;
@@ -60,6 +70,11 @@ fn features(level: AuthLevel) -> Flags {
         AuthLevel::Call | AuthLevel::Packet | AuthLevel::Integrity => signed,
         AuthLevel::Privacy => signed.with(Flags::CONFIDENTIALITY),
     }
+}
+
+/// A path as the library takes it.
+fn text(path: &Path) -> Result<&str, AuthError> {
+    path.to_str().ok_or_else(|| AuthError::Accounts(format!("the path {} is no UTF-8", path.display())))
 }
 
 /// What may help, after what the library says.

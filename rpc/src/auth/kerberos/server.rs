@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use msrpc_gssapi::{Accepted, Context, Credential, Flags, Name, NameForm, Store};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-use super::{AUTH_TYPE, OIDS, identity, session::Session};
+use super::{AUTH_TYPE, OIDS, identity, session::Session, text};
 use crate::auth::{AuthError, Mechanism, Oid, PduParts, PeerIdentity, SecurityContext, Step};
 
 /// How a server accepts Kerberos.
@@ -19,7 +19,8 @@ pub struct KerberosServerConfig {
     /// The only principal that clients may have tickets for. Default: any that the keytab has a key of.
     pub principal: Option<String>,
     /// The file in which tickets are remembered, so that each lets in once. All services with the
-    /// same key have to share it. Default: the library's, in `KRB5RCACHEDIR` or `/var/tmp`.
+    /// same key have to share it. Default: the library's, in `KRB5RCACHEDIR` or `/var/tmp`. A file takes
+    /// MIT Kerberos 1.18 or later.
     pub replay_cache: Option<PathBuf>,
 }
 
@@ -43,10 +44,10 @@ impl KerberosAcceptor {
     ///
     /// If the library is missing, or the keytab cannot be read or lacks the principal's key.
     pub fn new(config: &KerberosServerConfig) -> Result<Self, AuthError> {
-        let keytab = config.keytab.as_ref().map(|path| path.to_string_lossy());
-        let replay_cache = config.replay_cache.as_ref().map(|path| format!("file2:{}", path.display()));
+        let keytab = config.keytab.as_deref().map(text).transpose()?;
+        let replay_cache = config.replay_cache.as_deref().map(text).transpose()?.map(|path| format!("file2:{path}"));
         let name = config.principal.as_deref().map(|name| Name::import(name, NameForm::Principal)).transpose()?;
-        let store = Store { keytab: keytab.as_deref(), replay_cache: replay_cache.as_deref(), ..Store::default() };
+        let store = Store { keytab, replay_cache: replay_cache.as_deref(), ..Store::default() };
         let credential = Credential::acceptor(name.as_ref(), &store)?;
         Ok(Self { credential: Arc::new(credential) })
     }
@@ -144,7 +145,7 @@ impl SecurityContext for KerberosServer {
 
     fn session_key(&self) -> Option<SessionKey> {
         match &self.state {
-            State::Established(session) => session.session_key(),
+            State::Established(session) => Some(session.session_key()),
             _ => None,
         }
     }
