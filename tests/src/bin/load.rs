@@ -99,7 +99,7 @@ async fn table(arguments: &[String]) -> io::Result<()> {
 /// How much of it, where so many connections are held.
 fn amount(attack: Attack, connections: usize) -> usize {
     match attack {
-        Attack::Handles => 1 << 18,
+        Attack::Handles => 300_000,
         Attack::Deaf => connections / 10,
         Attack::Binds | Attack::Alters => 64,
         Attack::Connects => 2000,

@@ -95,8 +95,8 @@ pub struct ServerLimits {
     /// that goes beyond is answered `nca_s_fault_remote_no_memory`. Requests of one fragment are always
     /// let through. Of pipes only what waits for the implementation counts.
     pub max_pending_octets: usize,
-    /// Octets of responses that wait to be sent before no further call is begun, and no longer
-    /// response is asked for more.
+    /// Octets of complete responses that wait to be sent before no further call is begun. A response
+    /// is as large as it is: there may be that much, and one response.
     pub max_queued_octets: usize,
     /// Octets of a fragmented PDU of the bind phase.
     pub max_bind: usize,
@@ -111,7 +111,7 @@ pub struct ServerLimits {
 
 impl Default for ServerLimits {
     /// Fragments of 5840 octets as Windows has them; 1024 presentation and 64 security contexts;
-    /// 65,536 handles; 1024 calls; 65,536 fragments; 128 MiB of requests in progress; 1 MiB of
+    /// 65,536 handles; 1024 calls; 65,536 fragments; 128 MiB of requests in progress; 256 KiB of
     /// responses that wait; 128 KiB of bind; streams from 1 MiB on, with 1 MiB waiting.
     fn default() -> Self {
         Self {
@@ -122,7 +122,7 @@ impl Default for ServerLimits {
             max_calls: 1024,
             max_fragments: 65_536,
             max_pending_octets: 128 << 20,
-            max_queued_octets: 1 << 20,
+            max_queued_octets: 256 << 10,
             max_bind: 128 << 10,
             stream_from: 1 << 20,
             stream_bound: 1 << 20,

@@ -36,6 +36,10 @@ use crate::{
     },
 };
 
+/// Calls that wait to be begun before nothing more is processed: behind responses that the client does
+/// not read. What it cancels meanwhile is heard up to there.
+const WAITING: usize = 64;
+
 /// A call of one connection; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallKey {
@@ -330,12 +334,12 @@ impl ServerAssociation {
     }
 
     /// Whether more octets can be processed now: no step of authentication is under way, the body
-    /// being received has room, and not too many responses wait to be sent.
+    /// being received has room, and not too many calls wait to be begun.
     pub fn wants_input(&self) -> bool {
-        self.close.is_none() && self.step.is_none() && self.full_body().is_none() && self.may_answer()
+        self.close.is_none() && self.step.is_none() && self.full_body().is_none() && self.events.len() < WAITING
     }
 
-    /// Whether more responses may be queued: a client that does not read them is not served either.
+    /// Whether calls may be begun: a client that does not read its responses gets no more of them.
     fn may_answer(&self) -> bool {
         self.queued.load(Ordering::Relaxed) < self.config.limits.max_queued_octets
     }
