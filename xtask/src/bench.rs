@@ -26,7 +26,7 @@ enum What {
     Compiler,
     /// Build times alone.
     Build,
-    /// Calls over TCP, beside bare TCP and Samba's server.
+    /// Calls over TCP under load, beside bare TCP and Samba's server; idle connections.
     Rpc,
     /// Shadow copies, beside Samba's server. Takes root.
     Fsrvp,
@@ -46,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result {
         build_times::run()?;
     }
     if options.what.is_none_or(|chosen| chosen == What::Rpc) {
-        let benches = ["bench", "--quiet", "--package", "msrpc-tests", "--bench", "rpc_ping"];
+        let benches = ["bench", "--quiet", "--package", "msrpc-tests", "--bench", "rpc", "--bench", "rpc_idle"];
         workspace::run(workspace::cargo().args(benches))?;
     }
     if options.what.is_none_or(|chosen| chosen == What::Fsrvp) {

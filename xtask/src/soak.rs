@@ -19,6 +19,12 @@ pub(crate) struct Options {
     /// How often clusterd is killed: 200 times for FSRVP, 500 for ClusAPI.
     #[arg(long)]
     kills: Option<u32>,
+    /// How many seconds of chaos between RPC clients and a server.
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// What decides that chaos; another one each time where it is left out. A failure says which it was.
+    #[arg(long)]
+    seed: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
@@ -28,6 +34,8 @@ enum What {
     Fsrvp,
     /// Kills of clusterd under write load of its cluster.
     Clusapi,
+    /// Chaos between RPC clients and a server: what travels is delayed, cut, repeated and changed.
+    Rpc,
 }
 
 pub(crate) fn run(options: &Options) -> Result {
@@ -52,7 +60,15 @@ pub(crate) fn run(options: &Options) -> Result {
             command.args(["test", "--package", "clusterd", "--release", "--test", "clusapi_soak"]);
             command.args(["--", "--include-ignored", "--nocapture"])
         }
+        Some(What::Rpc) => {
+            command.args(["test", "--package", "msrpc-tests", "--release", "--test", "rpc_chaos"]);
+            command.args(["--", "--include-ignored", "--nocapture"])
+        }
     };
+    command.env("CHAOS_SECONDS", options.seconds.to_string());
+    if let Some(seed) = options.seed {
+        command.env("CHAOS_SEED", seed.to_string());
+    }
     if let Some(kills) = options.kills {
         command.env("CLUSTERD_KILLS", kills.to_string());
     }

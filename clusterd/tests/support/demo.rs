@@ -39,6 +39,16 @@ impl Demo {
         Self::run(folder, Command::new(program), &data).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// With these arguments as well.
+    pub fn with(arguments: &[&str]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let data = folder.path().join("d");
+        let mut command = Command::new("sh");
+        command.args(["-ec", "clusterd=$1; demo=$2; shift 2; exec \"$clusterd\" \"$demo\" $MORE \"$@\"", "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_clusterd")).env("MORE", arguments.join(" "));
+        Self::run(folder, command, &data).unwrap_or_else(|log| panic!("{log}"))
+    }
+
     /// In a mount namespace of its own, after a shell script that is given the data folder as `$D`.
     /// Takes root. Fails with the log if it ends.
     pub fn after(folder: Arc<TempDir>, script: &str) -> Result<Self, String> {

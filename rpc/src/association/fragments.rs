@@ -120,7 +120,8 @@ impl Outbound {
         flags.set(PfcFlags::LAST, last);
         self.started = true;
         let start = out.len();
-        out.reserve(usize::from(max_frag));
+        let around = self.head_len() + security.as_deref().map_or(0, |s| 16 + SEC_TRAILER_LEN + s.token_len(len));
+        out.reserve(around + len);
         self.write_head(out, flags);
         let stub = out.len();
         self.move_stub(out, len);

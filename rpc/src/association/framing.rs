@@ -35,7 +35,6 @@ impl Input {
         let header = Header::parse(&self.buffer)?;
         let len = usize::from(header.frag_length);
         if self.buffer.len() < len {
-            self.buffer.reserve(len - self.buffer.len());
             return Ok(None);
         }
         Ok(Some(Frame { header, octets: self.buffer.split_to(len) }))

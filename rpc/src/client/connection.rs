@@ -16,7 +16,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, Interface, TransportError};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
 };
 use tracing::Instrument as _;
@@ -29,14 +29,11 @@ use crate::{
     },
     metrics::{CallMeter, ClientMetrics, InterfaceMetrics, LinkMeter},
     pdu::RejectReason,
-    transport::Stream,
+    transport::{Stream, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
-
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
 
 /// Octets of a streamed request that wait to be sent before its body is asked for more.
 const REQUEST_BOUND: usize = 256 << 10;
@@ -87,7 +84,8 @@ impl std::fmt::Debug for Shared {
 struct Inner {
     association: ClientAssociation,
     /// Closed once there is nothing more to come.
-    stream: Option<Pin<Box<dyn Stream>>>,
+    stream: Option<Box<dyn Stream>>,
+    reading: Reading,
     output: BytesMut,
     /// Counts the connection until it has ended.
     meter: Option<LinkMeter>,
@@ -100,6 +98,7 @@ struct Inner {
     refused: Option<ClientError>,
     /// Nobody holds the connection any more.
     unused: bool,
+    sending: Sending,
     steps: Vec<StepJob>,
     /// A step is under way.
     stepping: bool,
@@ -112,6 +111,16 @@ struct Exchange {
     sender: oneshot::Sender<Result<Outcomes, ClientError>>,
     /// Keeps the next one away until the server has answered.
     _turn: Option<OwnedMutexGuard<()>>,
+}
+
+/// Whether the driver sends when it is its turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sending {
+    AtOnce,
+    /// It gives way to other tasks first.
+    Gathers,
+    /// It has done so.
+    Gathered,
 }
 
 /// A call in flight.
@@ -155,7 +164,8 @@ impl Connection {
         let (sender, receiver) = oneshot::channel();
         let inner = Inner {
             association,
-            stream: Some(Box::pin(stream)),
+            stream: Some(Box::new(stream)),
+            reading: Reading::default(),
             output: BytesMut::new(),
             meter: Some(metrics.connection()),
             driver: None,
@@ -164,6 +174,7 @@ impl Connection {
             ended: None,
             refused: None,
             unused: false,
+            sending: Sending::AtOnce,
             steps: Vec::new(),
             stepping: false,
             woken: Vec::new(),
@@ -298,14 +309,20 @@ impl Drop for PendingCall<'_> {
 }
 
 impl Inner {
-    /// Adds a body that is complete.
+    /// Adds a body that is complete. A call that is alone is sent at once. Where there are several, the
+    /// driver sends them, behind what other callers have for it by then: one write for all.
     fn push_all(&mut self, call_id: u32, mut body: Body) {
         let cx = &mut Context::from_waker(Waker::noop());
         while let Poll::Ready(Some(Ok(chunk))) = body.poll_next(cx) {
             self.association.push(call_id, chunk);
         }
         self.association.finish(call_id);
-        self.flush();
+        if self.calls.len() <= 1 {
+            self.flush();
+        } else if self.sending == Sending::AtOnce {
+            self.sending = Sending::Gathers;
+            self.woken.extend(self.driver.clone());
+        }
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
@@ -385,10 +402,10 @@ impl Inner {
             self.association.transmit(&mut self.output, OUTPUT);
             if self.output.is_empty() {
                 // Some streams hold octets back, and go on with them here.
-                let Poll::Ready(Err(error)) = stream.as_mut().poll_flush(cx) else { return Ok(progress) };
+                let Poll::Ready(Err(error)) = Pin::new(&mut **stream).poll_flush(cx) else { return Ok(progress) };
                 return Err(error);
             }
-            match stream.as_mut().poll_write(cx, &self.output) {
+            match Pin::new(&mut **stream).poll_write(cx, &self.output) {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
@@ -406,9 +423,7 @@ impl Inner {
             return Poll::Pending;
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        let polled = pin!(stream.read_buf(buffer)).poll(cx);
+        let polled = self.reading.poll(&mut **stream, self.association.input(), cx);
         if let (Poll::Ready(Ok(len)), Some(meter)) = (&polled, &self.meter) {
             meter.received(*len);
         }
@@ -432,13 +447,19 @@ impl Inner {
             }
             self.association.poll_unread(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
-            match self.poll_write(cx) {
-                Ok(true) => {
-                    progress = true;
-                    self.wake_senders();
+            if self.sending == Sending::Gathers {
+                self.sending = Sending::Gathered;
+                self.woken.push(cx.waker().clone());
+            } else {
+                self.sending = Sending::AtOnce;
+                match self.poll_write(cx) {
+                    Ok(true) => {
+                        progress = true;
+                        self.wake_senders();
+                    }
+                    Ok(false) => {}
+                    Err(error) => return self.over(TransportError::with_source("sending failed", error)),
                 }
-                Ok(false) => {}
-                Err(error) => return self.over(TransportError::with_source("sending failed", error)),
             }
             if let Some(reason) = self.association.close_reason().cloned() {
                 self.refused = Some(reason.clone());
@@ -454,6 +475,10 @@ impl Inner {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }

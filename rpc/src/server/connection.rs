@@ -7,29 +7,27 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Buf, BytesMut};
 use msrpc_ndr::{Body, Fault};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    sync::{mpsc, watch},
-};
+use tokio::{io::AsyncWriteExt, sync::watch};
 use tracing::Instrument as _;
 
 use super::{
     ConnectionOptions,
     deadlines::{Deadlines, Wait},
+    mailbox::{self, Mailbox},
 };
 use crate::{
     association::{
-        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
-        StepJob, TransportInfo, body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Quotas, Refused, ServerAssociation, ServerConfig,
+        StepDone, StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
     metrics::{CallMeter, ConnectionMeter, Ended},
-    transport::{Stream, pipe},
+    transport::{Stream, pipe, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
@@ -40,8 +38,8 @@ const OUTPUT: usize = 64 << 10;
 /// to cancel it. This is for what is answered at once, and counted nowhere.
 const UNHEARD: usize = 2 * OUTPUT;
 
-/// Octets that are read at a time.
-const INPUT: usize = 16 << 10;
+/// How long a connection runs calls in place before it is others' turn.
+const TURN: Duration = Duration::from_millis(2);
 
 /// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -113,20 +111,20 @@ pub(super) async fn serve_admitted(
     _lease: Lease,
 ) -> Result<(), ConnectionError> {
     let meter = config.metrics.connection();
-    let (done, finished) = mpsc::unbounded_channel();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
         meter,
+        reading: Reading::default(),
         running: config.quotas.running().subscribe(),
+        quotas: Arc::clone(&config.quotas),
         // A pipe's client reads only what it has asked for.
         says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
         output: BytesMut::new(),
         written: 0,
         bodies: Vec::new(),
-        done,
-        finished,
+        done: Mailbox::new(),
         deadlines: Deadlines::new(options),
         stopping: false,
     };
@@ -154,6 +152,7 @@ pub(super) async fn serve_admitted(
 
 struct Connection<S> {
     stream: S,
+    reading: Reading,
     meter: ConnectionMeter,
     association: ServerAssociation,
     output: BytesMut,
@@ -161,13 +160,13 @@ struct Connection<S> {
     written: u64,
     /// Responses that still grow.
     bodies: Vec<(CallKey, Body)>,
-    done: mpsc::UnboundedSender<Done>,
-    finished: mpsc::UnboundedReceiver<Done>,
+    done: Mailbox<Done>,
     deadlines: Deadlines,
     stopping: bool,
     says_goodbye: bool,
     /// For calls: true cuts them off.
     running: watch::Receiver<bool>,
+    quotas: Arc<Quotas>,
 }
 
 /// What comes back from other tasks.
@@ -183,9 +182,10 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let mut turn: Option<Instant> = None;
         loop {
             let mut progress = false;
-            while let Poll::Ready(Some(done)) = self.finished.poll_recv(cx) {
+            while let Some(done) = self.done.take(cx) {
                 progress = true;
                 match done {
                     Done::Call(key, outcome) => self.answer(key, outcome),
@@ -194,12 +194,15 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.association.process();
-            while let Some(event) = self.association.poll_event() {
+            let mut others_wait = false;
+            while !others_wait && let Some(event) = self.association.poll_event() {
                 progress = true;
                 match event {
                     Event::Call(call) => self.start(call, cx),
                     Event::Authenticate(job) => self.authenticate(job),
                 }
+                others_wait = turn.is_some_and(|turn| turn.elapsed() > TURN);
+                turn = turn.or_else(|| Some(Instant::now()));
             }
             progress |= self.poll_bodies(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
@@ -222,6 +225,10 @@ impl<S: Stream> Connection<S> {
             if let Some(deadline) = self.check_deadlines(cx) {
                 return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
             }
+            if others_wait {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Ok(_)) => progress = true,
@@ -229,6 +236,10 @@ impl<S: Stream> Connection<S> {
                 Poll::Pending => {}
             }
             if !progress {
+                if self.output.is_empty() {
+                    // Who waits has no buffers.
+                    self.output = BytesMut::new();
+                }
                 return Poll::Pending;
             }
         }
@@ -251,7 +262,7 @@ impl<S: Stream> Connection<S> {
             self.deadlines.poll(wait, cx);
             return None;
         }
-        association.refused(Refused::TimedOut(over));
+        self.quotas.refused(Refused::TimedOut(over));
         Some(over)
     }
 
@@ -259,9 +270,7 @@ impl<S: Stream> Connection<S> {
         if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
-        let buffer = self.association.input();
-        buffer.reserve(INPUT);
-        let polled = pin!(self.stream.read_buf(buffer)).poll(cx);
+        let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
         if let Poll::Ready(Ok(len)) = polled {
             self.meter.received(len);
         }
@@ -315,23 +324,29 @@ impl<S: Stream> Connection<S> {
         match polled {
             Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, meter, &self.running)),
             Ok(Err(future)) => {
-                let mut guard = AnswerGuard { key, done: Some(self.done.clone()) };
+                let mut guard = AnswerGuard { key, done: Some(self.done.sender()) };
                 let mut cut = self.running.clone();
                 let running = async move {
                     let outcome = tokio::select! {
                         biased;
                         outcome = future => outcome,
-                        _ = cut.wait_for(|cut| *cut) => return,
+                        _ = cut.wait_for(|cut| *cut) => {
+                            // The connection ends without an answer.
+                            drop(guard.done.take());
+                            return;
+                        }
                     };
                     let outcome = drive(outcome, lease, meter, &cut);
                     if let Some(done) = guard.done.take() {
-                        let _ = done.send(Done::Call(key, outcome));
+                        done.post(Done::Call(key, outcome));
                     }
                 };
                 tokio::spawn(running.instrument(span));
             }
             Err(_panic) => {
-                tracing::error!(call_id = key.call_id(), "an implementation panicked");
+                if let Some(not_logged) = self.quotas.may_log() {
+                    tracing::error!(call_id = key.call_id(), not_logged, "an implementation panicked");
+                }
                 self.association.fault(key, Fault::UNSPECIFIED);
             }
         }
@@ -381,7 +396,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn authenticate(&self, job: StepJob) {
-        let done = self.done.clone();
+        let done = self.done.sender();
         let turn = Arc::clone(self.association.client()).step();
         tokio::spawn(async move {
             let turn = tokio::select! {
@@ -393,7 +408,7 @@ impl<S: Stream> Connection<S> {
             tokio::task::spawn_blocking(move || {
                 let result = catch_unwind(AssertUnwindSafe(|| job.run()));
                 drop(turn);
-                let _ = done.send(result.map_or(Done::ProviderFailed, Done::Step));
+                done.post(result.map_or(Done::ProviderFailed, Done::Step));
             });
         });
     }
@@ -446,13 +461,13 @@ fn drive(
 /// Answers a call whose implementation panics.
 struct AnswerGuard {
     key: CallKey,
-    done: Option<mpsc::UnboundedSender<Done>>,
+    done: Option<mailbox::Sender<Done>>,
 }
 
 impl Drop for AnswerGuard {
     fn drop(&mut self) {
         if let Some(done) = self.done.take() {
-            let _ = done.send(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
+            done.post(Done::Call(self.key, Err(Fault::UNSPECIFIED)));
         }
     }
 }

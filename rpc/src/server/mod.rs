@@ -27,6 +27,7 @@ mod discovery;
 mod limits;
 mod listen;
 mod logon;
+mod mailbox;
 mod monitor;
 mod refusal;
 
@@ -267,7 +268,10 @@ impl Listening {
                 Ok(opened) => opened,
                 Err(error) => {
                     config.metrics.connection().ended(Ended::Opening);
-                    return tracing::warn!(%error, "connection refused");
+                    if let Some(not_logged) = config.quotas.may_log() {
+                        tracing::warn!(%error, not_logged, "connection refused");
+                    }
+                    return;
                 }
             };
             if let Some(peer) = info.address {
@@ -280,10 +284,14 @@ impl Listening {
                 }
                 return;
             };
+            let quotas = Arc::clone(&config.quotas);
             match serve_admitted(config, options, stream, info, stopped(&mut stop), lease).await {
                 Ok(()) => tracing::debug!("closed"),
                 Err(ConnectionError::TimedOut(deadline)) => tracing::debug!(?deadline, "connection ended"),
-                Err(error) => tracing::warn!(%error, "connection ended"),
+                Err(error) => match quotas.may_log() {
+                    Some(not_logged) => tracing::warn!(%error, not_logged, "connection ended"),
+                    None => tracing::debug!(%error, "connection ended"),
+                },
             }
         };
         connections.spawn(serving.instrument(span));

@@ -6,6 +6,7 @@ pub mod memory;
 #[cfg(unix)]
 pub mod np;
 pub mod pipe;
+pub(crate) mod reading;
 #[cfg(feature = "smb")]
 pub mod smb;
 pub mod tcp;

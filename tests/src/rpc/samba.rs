@@ -15,6 +15,7 @@ use std::{
 use msrpc::binding::{Protocol, StringBinding};
 
 use super::{
+    kerberos::Realm,
     node::{PASSWORD, USER},
     programs::{Daemon, Program, missing, skipped},
 };
@@ -55,6 +56,15 @@ impl Samba {
     /// # Errors
     /// If it is missing or does not start.
     pub fn start() -> io::Result<Self> {
+        Self::start_in(None)
+    }
+
+    /// Starts Samba as a service of the host `node1` of a realm, if there is one. Its users are the
+    /// system's of the same names.
+    ///
+    /// # Errors
+    /// If it is missing or does not start.
+    pub fn start_in(realm: Option<&Realm>) -> io::Result<Self> {
         let find = |program: Program| {
             program
                 .find()
@@ -64,7 +74,7 @@ impl Samba {
         let address = free_address()?;
         let folder = tempfile::Builder::new().prefix("dcerpcd").tempdir()?;
         let configuration = folder.path().join("smb.conf");
-        fs::write(&configuration, configure(folder.path(), address)?)?;
+        fs::write(&configuration, configure(folder.path(), address, realm)?)?;
         add_user(Command::new(smbpasswd).arg("-c").arg(&configuration).args(["-s", "-a", USER]))?;
         let mut command = Command::new(dcerpcd);
         command.args(["-F", "--libexec-rpcds", "--no-process-group", "--debug-stdout", "-s"]).arg(&configuration);
@@ -120,7 +130,7 @@ pub(super) fn free_address_for(port: u16) -> io::Result<Ipv4Addr> {
     Err(io::Error::new(last.kind(), format!("port {port} cannot be had, even of an address of its own: {last}")))
 }
 
-fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {
+fn configure(folder: &Path, address: Ipv4Addr, realm: Option<&Realm>) -> io::Result<String> {
     let mut text = format!(
         "[global]\n\
          workgroup = PEERS\n\
@@ -139,6 +149,15 @@ fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {
          log file = {0}/log/%m.log\n",
         folder.display()
     );
+    if let Some(realm) = realm {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "realm = {}\nkerberos method = dedicated keytab\ndedicated keytab file = {}",
+            realm.name,
+            realm.keytab("node1").display()
+        );
+    }
     fs::create_dir(folder.join("log"))?;
     for (option, name) in [
         ("private dir", "private"),

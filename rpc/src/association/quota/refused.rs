@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Something that a server has limited amounts of.
@@ -175,34 +175,32 @@ impl Counts {
     }
 }
 
-/// Lets a line into the log every second, and counts what it does not let in: an attack must not
-/// fill the disk.
+/// Lets some lines into the log every second, and counts what it does not let in: an attack must
+/// not fill the disk.
 #[derive(Debug)]
 pub(super) struct Throttle {
     start: Instant,
-    /// Milliseconds from `start` on until which nothing is let in.
-    quiet_until: AtomicU64,
+    /// Lines in a second.
+    lines: u64,
+    /// The second that lines are counted in, from `start` on.
+    second: AtomicU64,
+    counted: AtomicU64,
     left_out: AtomicU64,
 }
 
-impl Default for Throttle {
-    fn default() -> Self {
-        Self { start: Instant::now(), quiet_until: AtomicU64::new(0), left_out: AtomicU64::new(0) }
-    }
-}
-
 impl Throttle {
-    const PERIOD: Duration = Duration::from_secs(1);
+    pub(super) fn new(lines: u64) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { start: Instant::now(), lines, second: zero(), counted: zero(), left_out: zero() }
+    }
 
     /// How many were left out since the last one that was let in; `None` if this one is left out.
     pub(super) fn admit(&self) -> Option<u64> {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let now = millis(self.start.elapsed());
-        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
-        let next = now.saturating_add(millis(Self::PERIOD));
-        let admitted = now >= quiet_until
-            && self.quiet_until.compare_exchange(quiet_until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if admitted {
+        let now = self.start.elapsed().as_secs();
+        if self.second.swap(now, Ordering::Relaxed) != now {
+            self.counted.store(0, Ordering::Relaxed);
+        }
+        if self.counted.fetch_add(1, Ordering::Relaxed) < self.lines {
             return Some(self.left_out.swap(0, Ordering::Relaxed));
         }
         self.left_out.fetch_add(1, Ordering::Relaxed);
@@ -233,5 +231,16 @@ mod tests {
         assert_eq!(counts.all(), []);
         expected.iter().for_each(|&(refused, _)| counts.count(refused));
         assert_eq!(counts.all(), expected);
+    }
+
+    #[test]
+    fn lines_that_are_left_out_are_counted() {
+        let throttle = Throttle::new(2);
+        // In whichever second that falls.
+        let admitted: Vec<_> = (0..1000).map(|_| throttle.admit()).collect();
+        let lines = admitted.iter().flatten().count();
+        assert!((2..=6).contains(&lines), "{lines} lines");
+        let told: u64 = admitted.into_iter().flatten().sum();
+        assert_eq!(told + throttle.left_out.load(Ordering::Relaxed) + lines as u64, 1000);
     }
 }

@@ -41,6 +41,16 @@ impl ServerAssociation {
         if header.ptype == PduType::Bind {
             self.phase = Phase::Binding;
         }
+        let whole = header.is_first() && header.is_last();
+        if !whole && !self.take_octets(frame.octets.len()) {
+            return match header.ptype {
+                PduType::Bind => {
+                    self.write_nak(&header, NakReason::LOCAL_LIMIT_EXCEEDED);
+                    self.end(CloseReason::BindRefused(NakReason::LOCAL_LIMIT_EXCEEDED));
+                }
+                _ => self.protocol_error(&header, CloseReason::AlterRefused("too many octets")),
+            };
+        }
         match self.reassembly.push(frame, self.config.limits.max_bind) {
             Ok(None) => {}
             Ok(Some(pdu)) => self.on_bind_pdu(pdu),
@@ -185,7 +195,10 @@ impl ServerAssociation {
 
     /// Sends an answer, after the security leg that it carries.
     fn answer(&mut self, header: Header, ack: BindAck, leg: Option<(u32, StepJob)>) {
-        let Some((id, job)) = leg else { return self.write_ack(&header, &ack, None) };
+        let Some((id, job)) = leg else {
+            self.partial = None;
+            return self.write_ack(&header, &ack, None);
+        };
         self.step = Some(PendingStep { header, security: id, ack: Some(ack) });
         self.run(job);
     }
@@ -207,6 +220,7 @@ impl ServerAssociation {
     /// The outcome of a security leg.
     pub(super) fn on_step(&mut self, done: StepDone) {
         let Some(PendingStep { header, security: id, ack }) = self.step.take() else { return };
+        self.partial = None;
         let Some(index) = self.security.iter().position(|entry| entry.id == id) else { return };
         let StepDone { context, result } = done;
         let (auth_type, level) = self.security.get(index).map_or((0, AuthLevel::None), |e| (e.auth_type, e.level));
@@ -250,7 +264,9 @@ impl ServerAssociation {
         }
         match header.ptype {
             PduType::Auth3 => {
-                tracing::warn!(%error, "authentication failed");
+                if let Some(not_logged) = self.config.quotas.may_log() {
+                    tracing::warn!(%error, not_logged, "authentication failed");
+                }
                 return;
             }
             PduType::Bind => self.write_nak(header, NakReason::INVALID_CHECKSUM),
@@ -292,7 +308,7 @@ impl ServerAssociation {
                 Ok(id)
             }
             Err(error) => {
-                tracing::info!(%error, "bind refused");
+                tracing::debug!(%error, "bind refused");
                 Err(match error {
                     crate::association::GroupError::TooMany(_) => NakReason::LOCAL_LIMIT_EXCEEDED,
                     _ => NakReason::NOT_SPECIFIED,
@@ -335,6 +351,20 @@ impl ServerAssociation {
             }
         }
         ContextResult::accept(syntax)
+    }
+
+    /// Takes room for octets of a fragmented PDU, which it needs until its leg has been processed.
+    fn take_octets(&mut self, octets: usize) -> bool {
+        match &mut self.partial {
+            Some(lease) => lease.grow(octets).is_ok(),
+            None => match self.client.take(Resource::RequestOctets, octets) {
+                Ok(lease) => {
+                    self.partial = Some(lease);
+                    true
+                }
+                Err(_refused) => false,
+            },
+        }
     }
 
     /// Takes one more of what the connection keeps until it ends, and has `present` of.

@@ -24,7 +24,7 @@ use super::{
     body::BodySender,
     framing::{Frame, Input},
     inbound::Inbound,
-    quota::{CallLease, ClientKey, ClientQuota, Lease, Refused},
+    quota::{CallLease, ClientKey, ClientQuota, Lease},
     security::Security,
 };
 use crate::{
@@ -140,6 +140,8 @@ pub struct ServerAssociation {
     queued: Arc<AtomicUsize>,
     phase: Phase,
     reassembly: Reassembly,
+    /// Octets of a fragmented PDU of the bind phase.
+    partial: Option<Lease>,
     step: Option<bind::PendingStep>,
     contexts: HashMap<u16, Arc<Presentation>>,
     security: Vec<SecurityEntry>,
@@ -286,6 +288,7 @@ impl ServerAssociation {
             queued: Arc::default(),
             phase: Phase::Established,
             reassembly: Reassembly::default(),
+            partial: None,
             step: None,
             contexts: HashMap::new(),
             security: Vec::new(),
@@ -396,11 +399,6 @@ impl ServerAssociation {
             self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head, None, |_| Ok(()));
         }
-    }
-
-    /// Notes that the client is refused something.
-    pub fn refused(&self, refused: Refused) {
-        self.config.quotas.refused(refused);
     }
 
     /// What the client has begun and not ended, beside calls.

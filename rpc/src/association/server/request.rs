@@ -317,7 +317,9 @@ impl ServerAssociation {
         let checked = Trailer::parse(&octets)
             .and_then(|trailer| trailer.check(&request, &incoming.service.named, self.header_signing));
         if let Err(error) = checked {
-            tracing::warn!(call_id = header.call_id, %error, "request refused");
+            if let Some(not_logged) = self.config.quotas.may_log() {
+                tracing::warn!(call_id = header.call_id, %error, not_logged, "request refused");
+            }
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
         incoming.stub.strip(octets.len());
@@ -392,12 +394,14 @@ impl ServerAssociation {
         session_key: Option<msrpc_ndr::SessionKey>,
     ) -> Option<Association> {
         let handles = self.group.as_ref()?.handles(Principal::of(identity));
-        let PeerIdentity { user, domain, sids } = identity.cloned().unwrap_or_default();
+        let PeerIdentity { user, domain, sids, mechanism } = identity.cloned().unwrap_or_default();
         let caller = Caller {
             user,
             domain,
             sids,
             auth_service,
+            // A provider that does not say is one itself.
+            mechanism: if mechanism == 0 { auth_service } else { mechanism },
             auth_level,
             transport: self.transport.protocol.clone(),
             address: self.transport.address,

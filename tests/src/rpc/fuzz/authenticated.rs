@@ -21,7 +21,8 @@ use crate::rpc::{
     node::{PASSWORD, USER},
 };
 
-const LEVELS: [AuthLevel; 4] = [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy];
+pub(super) const LEVELS: [AuthLevel; 4] =
+    [AuthLevel::Connect, AuthLevel::Packet, AuthLevel::Integrity, AuthLevel::Privacy];
 
 pub(super) fn check(octets: &[u8]) -> Result<usize, String> {
     let mut input = Input { octets };
@@ -126,47 +127,87 @@ impl Client {
 
     /// A PDU as the case says, protected.
     fn request(&mut self, input: &mut Input<'_>, ptype: PduType) -> BytesMut {
+        let fields = Fields::read(input);
+        self.asked += usize::from(ptype == PduType::Request);
+        if self.level < AuthLevel::Packet {
+            return fields.plain(self.order, ptype);
+        }
+        let trailer = self.trailer();
+        protect(&mut *self.context, self.level, trailer, self.order, ptype, &fields)
+    }
+}
+
+/// What a case says of a request.
+pub(super) struct Fields<'a> {
+    flags: PfcFlags,
+    call_id: u8,
+    context_id: u8,
+    opnum: u8,
+    stub: &'a [u8],
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn read(input: &mut Input<'a>) -> Self {
         let flags = PfcFlags::from_bits_retain(input.u8());
         let (call_id, context_id, opnum) = (input.u8(), input.u8(), input.u8());
-        let stub_len = usize::from(u16::from_le_bytes([input.u8(), input.u8()]));
-        let stub = input.take(stub_len.min(4096));
-        let head = Head { ptype, flags, order: self.order, call_id: call_id.into() };
-        self.asked += usize::from(ptype == PduType::Request);
+        let len = usize::from(u16::from_le_bytes([input.u8(), input.u8()]));
+        Self { flags, call_id, context_id, opnum, stub: input.take(len.min(4096)) }
+    }
+
+    /// The PDU without protection.
+    pub(super) fn plain(&self, order: ByteOrder, ptype: PduType) -> BytesMut {
+        self.with_verifier(order, ptype, 0, None)
+    }
+
+    /// The PDU with `pad` octets behind the stub, and a verifier. None of them is too long.
+    fn with_verifier(
+        &self,
+        order: ByteOrder,
+        ptype: PduType,
+        pad: usize,
+        verifier: Option<(SecTrailer, &[u8])>,
+    ) -> BytesMut {
+        let head = Head { ptype, flags: self.flags, order, call_id: self.call_id.into() };
         let mut pdu = BytesMut::new();
-        let protects = self.level >= AuthLevel::Packet;
-        let mut pad = 0;
-        let trailer = protects.then(|| self.trailer());
-        let head_len = RequestHead::len(flags.contains(PfcFlags::OBJECT_UUID));
-        let token = vec![0; if protects { self.context.token_len(self.level, stub.len()) } else { 0 }];
-        let written = write_pdu(&mut pdu, head, trailer.map(|trailer| (trailer, token.as_slice())), |w| {
+        let written = write_pdu(&mut pdu, head, verifier, |w| {
             w.u32(0);
-            w.u16(context_id.into());
-            w.u16(opnum.into());
-            if flags.contains(PfcFlags::OBJECT_UUID) {
+            w.u16(self.context_id.into());
+            w.u16(self.opnum.into());
+            if self.flags.contains(PfcFlags::OBJECT_UUID) {
                 w.bytes(&[7; 16]);
             }
-            w.bytes(stub);
-            if protects {
-                pad = stub.len().next_multiple_of(16) - stub.len();
-                w.bytes(&vec![0; pad]);
-            }
+            w.bytes(self.stub);
+            w.bytes(&vec![0; pad]);
             Ok(())
         });
-        if written.is_err() || !protects {
-            return pdu;
-        }
-        let trailer_at = pdu.len() - token.len() - SEC_TRAILER_LEN;
-        pdu[trailer_at + 2] = u8::try_from(pad).unwrap_or(0);
-        let (front, back) = pdu.split_at_mut(trailer_at);
-        let (header, stub) = front.split_at_mut(head_len);
-        let (trailer, token) = back.split_at_mut(SEC_TRAILER_LEN);
-        // The context is established; protecting does not fail.
-        let _ = self.context.protect(self.level, PduParts { header, stub, trailer }, token);
+        debug_assert!(written.is_ok());
         pdu
     }
 }
 
-fn contexts(order: ByteOrder) -> Vec<ContextElement> {
+/// The PDU of a request, signed or sealed.
+pub(super) fn protect(
+    context: &mut dyn SecurityContext,
+    level: AuthLevel,
+    trailer: SecTrailer,
+    order: ByteOrder,
+    ptype: PduType,
+    fields: &Fields<'_>,
+) -> BytesMut {
+    let pad = fields.stub.len().next_multiple_of(16) - fields.stub.len();
+    let token = vec![0; context.token_len(level, fields.stub.len())];
+    let mut pdu = fields.with_verifier(order, ptype, pad, Some((trailer, token.as_slice())));
+    let trailer_at = pdu.len() - token.len() - SEC_TRAILER_LEN;
+    pdu[trailer_at + 2] = u8::try_from(pad).unwrap_or(0);
+    let (front, back) = pdu.split_at_mut(trailer_at);
+    let (header, stub) = front.split_at_mut(RequestHead::len(fields.flags.contains(PfcFlags::OBJECT_UUID)));
+    let (trailer, token) = back.split_at_mut(SEC_TRAILER_LEN);
+    // The context is established; protecting does not fail.
+    let _ = context.protect(level, PduParts { header, stub, trailer }, token);
+    pdu
+}
+
+pub(super) fn contexts(order: ByteOrder) -> Vec<ContextElement> {
     let syntaxes: &[Syntax] = match order {
         ByteOrder::Little => &[Syntax::Ndr, Syntax::Ndr64],
         ByteOrder::Big => &[Syntax::Ndr],

@@ -8,7 +8,7 @@ use std::{
 use msrpc::binding::StringBinding;
 use msrpc_ndr::{AuthLevel, Body, Channel as _, reflect::Random};
 
-use super::Target;
+use super::{Target, kerberos};
 use crate::rpc::{
     client::{self, Provider, Security},
     interfaces::trial::trial,
@@ -139,6 +139,10 @@ pub async fn record() -> io::Result<()> {
     for (number, how) in (0..32).enumerate() {
         write(Target::Authenticated, &format!("program-{number:02}"), &program(how))?;
     }
+    kerberos::record()?;
+    for how in 0..16 {
+        write(Target::Logins, &format!("logins-{how:02}"), &logins(how))?;
+    }
     Ok(())
 }
 
@@ -196,4 +200,64 @@ fn program(how: u8) -> Vec<u8> {
         last(how);
     }
     octets
+}
+
+/// Logins in two security contexts, requests under both, Kerberos that is refused, and what goes wrong.
+fn logins(how: u8) -> Vec<u8> {
+    // Byte order; several contexts; SPNEGO for one of them; fragments.
+    let (order, second, spnego, fragments) = (how & 1, how & 2, how & 4, (how & 8) << 1);
+    let request = |step: u8, call: u8, opnum: u8, stub: &[u8]| {
+        let len = u8::try_from(stub.len()).unwrap_or_default();
+        [&[step, 3, call, 0, opnum, len, 0][..], stub].concat()
+    };
+    let ticket = 0_u32.to_le_bytes();
+    let mut octets = vec![order, 0];
+    // The first context seals, the second signs. Raw NTLM ends with auth3, SPNEGO with another leg.
+    octets.extend_from_slice(&[0, 3 | spnego, 2, fragments]);
+    octets.extend_from_slice(&[2, if spnego == 0 { 4 } else { fragments }]);
+    octets.extend_from_slice(&request(7, 2, 7, &[]));
+    octets.extend_from_slice(&request(8, 3, 8, &ticket));
+    if second != 0 {
+        octets.extend_from_slice(&[16, 2, 18, 0, 18, 4]);
+        octets.extend_from_slice(&request(16 | 7, 4, 7, &[]));
+        octets.extend_from_slice(&request(7, 5, 7, &[]));
+    }
+    octets.extend_from_slice(&request(7, 6, 3, &ticket));
+    octets.extend_from_slice(&request(10, 6, 0, &[]));
+    // Behind this one nothing is heard any more, or the ticket was none.
+    let last = match how & 3 {
+        0 => [&[12, 1][..], &request(0, 7, 7, &[])[1..]].concat(),
+        1 => [&[13][..], &request(0, 7, 7, &[])[1..], &[40, 1]].concat(),
+        2 => [&[5, 0, 9, 1][..]].concat(),
+        _ => Vec::new(),
+    };
+    octets.extend_from_slice(&last);
+    let ticket = ap_req();
+    let provider = if how & 4 == 0 { 16 } else { 109 };
+    octets.extend_from_slice(&[32 | 6, provider, 6, u8::try_from(ticket.len()).unwrap_or_default()]);
+    octets.extend_from_slice(&ticket);
+    octets
+}
+
+/// An AP-REQ (RFC 4120 5.5.1) for `host/node1@FUZZ.TEST` whose ticket nobody made.
+fn ap_req() -> Vec<u8> {
+    let tlv = |tag: u8, content: &[u8]| {
+        let len = u8::try_from(content.len()).unwrap_or(u8::MAX);
+        let head = if len < 128 { vec![tag, len] } else { vec![tag, 0x81, len] };
+        [head.as_slice(), content].concat()
+    };
+    let integer = |tag: u8, value: u8| tlv(tag, &[2, 1, value]);
+    let text = |text: &str| tlv(0x1b, text.as_bytes());
+    let encrypted =
+        |tag: u8| tlv(tag, &tlv(0x30, &[integer(0xa0, 18), integer(0xa1, 1), tlv(0xa2, &tlv(4, &[7; 44]))].concat()));
+    let name = tlv(0x30, &[integer(0xa0, 1), tlv(0xa1, &tlv(0x30, &[text("host"), text("node1")].concat()))].concat());
+    let ticket = [integer(0xa0, 5), tlv(0xa1, &text("FUZZ.TEST")), tlv(0xa2, &name), encrypted(0xa3)].concat();
+    let request = [
+        integer(0xa0, 5),
+        integer(0xa1, 14),
+        tlv(0xa2, &[3, 5, 0, 0x20, 0, 0, 0]),
+        tlv(0xa3, &tlv(0x61, &tlv(0x30, &ticket))),
+        encrypted(0xa4),
+    ];
+    tlv(0x6e, &tlv(0x30, &request.concat()))
 }

@@ -1,4 +1,4 @@
-//! Hostile octets for the runtime: PDUs, a server's association before and behind a login, a
+//! Hostile octets for the runtime: PDUs, a server's association before, within and behind logins, a
 //! client's association.
 //!
 //! A case is a string of octets that says all there is to do. `fuzz/` runs the same targets under
@@ -8,6 +8,8 @@
 mod authenticated;
 mod client;
 mod corpus;
+mod kerberos;
+mod logins;
 mod pdu;
 mod server;
 
@@ -24,13 +26,15 @@ pub enum Target {
     Server,
     /// A server's association behind a login: most PDUs are signed or sealed as they should be.
     Authenticated,
+    /// A server's association while clients log in: several security contexts, legs in any order.
+    Logins,
     /// A client's association.
     Client,
 }
 
 impl Target {
     /// All.
-    pub const ALL: [Self; 4] = [Self::Pdu, Self::Server, Self::Authenticated, Self::Client];
+    pub const ALL: [Self; 5] = [Self::Pdu, Self::Server, Self::Authenticated, Self::Logins, Self::Client];
 
     /// Its name: that of the libFuzzer target, and of its seeds' folder.
     #[must_use]
@@ -39,6 +43,7 @@ impl Target {
             Self::Pdu => "rpc_pdu",
             Self::Server => "rpc_server",
             Self::Authenticated => "rpc_authenticated",
+            Self::Logins => "rpc_logins",
             Self::Client => "rpc_client",
         }
     }
@@ -52,6 +57,7 @@ impl Target {
             Self::Pdu => pdu::check,
             Self::Server => server::check,
             Self::Authenticated => authenticated::check,
+            Self::Logins => logins::check,
             Self::Client => client::check,
         };
         let outcome = panic::catch_unwind(AssertUnwindSafe(|| run(octets)));

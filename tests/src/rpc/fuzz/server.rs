@@ -9,7 +9,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use msrpc::{
-    association::{AcceptorFn, CallKey, Event, ServerAssociation, ServerConfig, TransportInfo},
+    association::{Acceptor, AcceptorFn, CallKey, Event, ServerAssociation, ServerConfig, TransportInfo},
     auth::{
         Accounts,
         ntlm::{NtlmServer, NtlmServerConfig},
@@ -72,6 +72,8 @@ pub(super) struct Harness {
     total: usize,
     /// Calls that have begun.
     pub(super) calls: usize,
+    /// Those of somebody who has logged in.
+    pub(super) authenticated: usize,
     running: Vec<Running>,
 }
 
@@ -94,11 +96,17 @@ fn accounts() -> Arc<NtlmServerConfig> {
 
 impl Harness {
     pub(super) fn new() -> Self {
+        Self::with(Vec::new())
+    }
+
+    /// A server with more providers.
+    pub(super) fn with(acceptors: Vec<Arc<dyn Acceptor>>) -> Self {
         let trial = Trial::default();
         let mut config = ServerConfig::new(vec![Arc::new(Modest(trial::Service::new(trial.clone())))]);
         let raw = |_| Box::new(NtlmServer::new(accounts())) as _;
         let spnego = |_| Box::new(SpnegoServer::new(vec![Box::new(NtlmServer::new(accounts()))])) as _;
         config.acceptors = vec![Arc::new(AcceptorFn::new(10, raw)), Arc::new(AcceptorFn::new(9, spnego))];
+        config.acceptors.extend(acceptors);
         config.limits.max_calls = 8;
         config.limits.max_contexts = 16;
         config.limits.max_bind = 8192;
@@ -117,6 +125,7 @@ impl Harness {
             sent: BytesMut::new(),
             total: 0,
             calls: 0,
+            authenticated: 0,
             running: Vec::new(),
         }
     }
@@ -152,6 +161,7 @@ impl Harness {
                 match event {
                     Event::Call(incoming) => {
                         self.calls += 1;
+                        self.authenticated += usize::from(incoming.call.caller().user.is_some());
                         let future = incoming.service.call(incoming.call.clone(), incoming.request);
                         self.running.push(Running { key: incoming.key, call: incoming.call, future });
                     }
