@@ -167,6 +167,58 @@ async fn a_response_that_nobody_reads_any_more_is_orphaned() {
 }
 
 #[tokio::test]
+async fn a_response_that_is_cut_fails_at_its_reader_and_a_request_at_its_writer() {
+    for mode in MODES {
+        let server = Server::new();
+        let (channel, served) = server.connect(mode).await.unwrap();
+        let mut body = channel.call(SOURCE, Body::empty()).await.unwrap().body;
+        body.next().await.unwrap().unwrap();
+        let bound = channel.clone();
+        let sending = tokio::spawn(async move { call(&bound, SINK, Pieces::body(10_000_000)).await });
+        turns(20).await;
+        served.abort();
+        let limit = Duration::from_secs(20);
+        let rest = tokio::time::timeout(limit, body.collect(usize::MAX)).await.expect("it ends");
+        assert!(rest.unwrap_err().to_string().contains("ended"), "{mode:?}");
+        let sent = tokio::time::timeout(limit, sending).await.expect("it ends").unwrap();
+        assert!(matches!(sent, Err(ChannelError::Transport(_))), "{mode:?}: {sent:?}");
+        let next = call(&channel, ECHO, Body::empty()).await;
+        assert!(matches!(next, Err(ChannelError::Transport(_))), "{mode:?}: {next:?}");
+        // The stream is closed although the channel is still there.
+        server.settled(&format!("{mode:?}")).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_stops_half_way_times_out() {
+    let server = Server::new();
+    let (near, mut middle) = msrpc::transport::memory::pair(100_000);
+    let (mut behind, far) = msrpc::transport::memory::pair(100_000);
+    let served = server.serve(far);
+    let relay = tokio::spawn(async move {
+        // Stays open, and lets no more through.
+        let (mut near, mut far) = (tokio::io::split(&mut middle), tokio::io::split(&mut behind));
+        let through = async {
+            let mut some = tokio::io::AsyncReadExt::take(&mut far.0, 20_000);
+            tokio::io::copy(&mut some, &mut near.1).await.unwrap();
+            std::future::pending::<()>().await;
+        };
+        tokio::join!(through, async { tokio::io::copy(&mut near.0, &mut far.1).await.unwrap() });
+    });
+    let channel = Server::builder(Mode::PLAIN).bind(near, &INTERFACE).await.unwrap();
+    let impatient = channel.with_timeout(Some(Duration::from_secs(5)));
+    let body = impatient.call(SOURCE, Body::empty()).await.unwrap().body;
+    let begun = tokio::time::Instant::now();
+    let error = body.collect(usize::MAX).await.unwrap_err();
+    assert!(error.is_timeout() && error.to_string().contains("Source"), "{error}");
+    assert_eq!(begun.elapsed().as_secs(), 5);
+    drop(impatient);
+    relay.abort();
+    let _ = (relay.await, served.await);
+    server.settled("behind it").await;
+}
+
+#[tokio::test]
 async fn a_response_outlives_the_channel_that_it_came_from() {
     let server = Server::new();
     let (channel, _served) = server.connect(Mode::PLAIN).await.unwrap();

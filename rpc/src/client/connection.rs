@@ -385,8 +385,12 @@ impl Inner {
     /// Sends from a caller what the stream takes at once; the driver does the rest.
     fn flush(&mut self) {
         let Some(driver) = self.driver.clone() else { return };
-        let failed = self.poll_write(&mut Context::from_waker(&driver)).is_err();
-        if failed || self.association.close_reason().is_some() {
+        let written = self.poll_write(&mut Context::from_waker(&driver));
+        if let Ok(true) = written {
+            // Room that is made for others' requests here, the driver does not see.
+            self.wake_senders();
+        }
+        if written.is_err() || self.association.close_reason().is_some() {
             self.woken.push(driver);
         }
     }
