@@ -2,7 +2,13 @@
 
 use std::{fmt, process::ExitCode};
 
-use msrpc::{association::ClientError, client::ConnectError, pdu::NakReason, transport::smb::SmbError};
+use msrpc::{
+    association::ClientError,
+    auth::{AuthError, kerberos::Reason},
+    client::ConnectError,
+    pdu::NakReason,
+    transport::smb::SmbError,
+};
 use msrpc_cluster::fsrvp::client::{Cause, Fate, MethodError, SnapshotError, Step, describe};
 use msrpc_ndr::{Fault, HResult};
 use serde::Serialize;
@@ -233,7 +239,13 @@ impl Kind {
             ConnectError::NoEndpoint(_)
             | ConnectError::BadEndpoint(_)
             | ConnectError::Protocol(_)
-            | ConnectError::NoCredentials => Self::Usage,
+            | ConnectError::NoCredentials
+            | ConnectError::NoCredentialsFor(_) => Self::Usage,
+            ConnectError::Authentication(ClientError::Authentication(AuthError::Kerberos(error)))
+                if error.reason() == Reason::KdcUnreachable =>
+            {
+                Self::Unreachable
+            }
             ConnectError::Authentication(_) => Self::AccessDenied,
             ConnectError::Busy(_) => Self::Busy,
             ConnectError::Association(ClientError::Refused(_)) => Self::NotSupported,

@@ -40,6 +40,8 @@ pub struct Config {
     pub tcp: Tcp,
     /// What clients may use of it.
     pub limits: Limits,
+    /// Its counters.
+    pub metrics: Metrics,
     /// FSRVP. It is served where there is a provider.
     pub fsrvp: Fsrvp,
     /// ClusAPI, if this host is a node of a cluster.
@@ -135,6 +137,14 @@ pub struct Tcp {
     pub listen: Vec<SocketAddr>,
     /// Where the endpoint mapper listens.
     pub endpoint_mapper: Vec<SocketAddr>,
+}
+
+/// Counters for Prometheus; off unless there is an address.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Metrics {
+    /// The address to answer `GET /metrics` on, over plain HTTP; port 0 lets the system choose.
+    pub listen: Option<SocketAddr>,
 }
 
 /// FSRVP.

@@ -15,6 +15,7 @@ use crate::{
     config::Config,
     fsrvp::{Agent, AgentHandle, StartError},
     lock::{self, LockError},
+    metrics,
     process::Runner,
     store::{Store, StoreError},
 };
@@ -73,6 +74,8 @@ pub struct Endpoints {
     pub clusapi: Vec<String>,
     /// The endpoint mapper, as string bindings.
     pub epmapper: Vec<String>,
+    /// Counters, as URLs.
+    pub metrics: Vec<String>,
 }
 
 /// A daemon that runs.
@@ -82,6 +85,7 @@ pub struct Daemon {
     agent: Option<AgentHandle>,
     node: Option<Node>,
     endpoints: Endpoints,
+    _metrics: Option<metrics::Endpoint>,
 }
 
 impl Daemon {
@@ -96,6 +100,7 @@ impl Daemon {
         let made = fs::DirBuilder::new().recursive(true).mode(0o711).create(data);
         made.map_err(|error| DaemonError::Data { path: data.clone(), error })?;
         let lock = lock::take(data, PATIENCE)?;
+        let metrics = listen_for_metrics(config).await?;
         let runner = Runner::under(lock);
         let accounts = match accounts {
             Some(accounts) => Some(accounts),
@@ -119,7 +124,11 @@ impl Daemon {
             (Some(agent), parts.ncalrpc_dir)
         };
         match rpc::serve(config, ncalrpc_dir, accounts, services).await {
-            Ok((server, endpoints)) => Ok(Self { server, agent, node, endpoints }),
+            Ok((server, mut endpoints)) => {
+                let metrics = metrics.map(|bound| bound.serve(server.monitor()));
+                endpoints.metrics.extend(metrics.iter().map(metrics::Endpoint::url));
+                Ok(Self { server, agent, node, endpoints, _metrics: metrics })
+            }
             Err(error) => {
                 end(agent, node).await;
                 Err(error)
@@ -140,6 +149,14 @@ impl Daemon {
         }
         self.server.shutdown(GRACE).await;
         end(self.agent, self.node).await;
+    }
+}
+
+async fn listen_for_metrics(config: &Config) -> Result<Option<metrics::Bound>, DaemonError> {
+    let Some(address) = config.metrics.listen else { return Ok(None) };
+    match metrics::Bound::listen(address).await {
+        Ok(bound) => Ok(Some(bound)),
+        Err(error) => Err(DaemonError::Listen { address: format!("{address} for metrics"), error }),
     }
 }
 

@@ -136,7 +136,7 @@ impl Demo {
 
     /// What a visitor wants to know.
     pub fn greeting(&self) -> String {
-        let Endpoints { fsrvp, epmapper, clusapi } = self.endpoints();
+        let Endpoints { fsrvp, epmapper, clusapi, metrics } = self.endpoints();
         let mut lines = vec!["clusterd demo: a cluster, ClusAPI [MS-CMRP] 3.0, is served at".to_owned()];
         lines.extend(clusapi.iter().map(|binding| format!("    {binding}")));
         lines.push("File Server Remote VSS [MS-FSRVP] at".to_owned());
@@ -159,6 +159,7 @@ impl Demo {
                 format!("Share {}: {}\nExposed: links in {}", share.name, share.path.display(), exposed.display())
             })),
         }
+        lines.extend(metrics.iter().map(|url| format!("Metrics: {url}")));
         lines.push("\nTry, from another terminal:\n".to_owned());
         lines.extend(self.commands().into_iter().map(|command| format!("    {command}")));
         lines.push("\nCtrl-C ends it.".to_owned());
@@ -234,6 +235,7 @@ fn data_folder(options: &Options) -> io::Result<(Option<TempDir>, PathBuf)> {
 fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> {
     let mut config = Config { data: DataFolder(data.to_owned()), ..Config::default() };
     config.tcp.listen = vec![options.listen];
+    config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut cluster = Cluster { node: Some(NODE.to_owned()), ..Cluster::default() };
     cluster.administrators.extend_from_slice(&options.administrator);
     config.cluster = Some(cluster);

@@ -10,6 +10,7 @@ pub mod hosts;
 pub mod jobs;
 pub mod lock;
 pub mod logging;
+pub mod metrics;
 mod mountinfo;
 pub mod open_files;
 pub mod process;

@@ -77,7 +77,7 @@ async fn run(path: &std::path::Path) -> Result {
         }
     };
     let endpoints = daemon.endpoints();
-    tracing::info!(clusapi = ?endpoints.clusapi, fsrvp = ?endpoints.fsrvp, epmapper = ?endpoints.epmapper, "ready");
+    tracing::info!(clusapi = ?endpoints.clusapi, fsrvp = ?endpoints.fsrvp, epmapper = ?endpoints.epmapper, metrics = ?endpoints.metrics, "ready");
     // Nobody to tell is no error.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
     let signal = end.wait().await;

@@ -202,6 +202,10 @@ impl Context {
         Ok((enctype, Zeroizing::new(key.to_vec())))
     }
 
+    pub(crate) fn as_out(&mut self) -> *mut ffi::Ctx {
+        &raw mut self.raw
+    }
+
     pub(crate) fn raw(&self) -> Result<(&'static Api, ffi::Ctx), Error> {
         if self.raw.is_null() { Err(Error::invalid("the context has not begun")) } else { Ok((self.api, self.raw)) }
     }

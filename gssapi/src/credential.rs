@@ -50,7 +50,11 @@ impl Credential {
     ///
     /// If there are no such credentials; with a keytab, what the KDC says.
     pub fn initiator(name: Option<&Name>, store: &Store<'_>) -> Result<Self, Error> {
-        Self::acquire(name, INITIATE, store)
+        Self::acquire(name, INITIATE, store).map_err(|error| match store.client_keytab {
+            // The library only says that the cache is still empty.
+            Some(keytab) => error.without_client_key(keytab),
+            None => error,
+        })
     }
 
     /// A service's credential from a keytab; of the principal named, or of all in the keytab.
@@ -182,21 +186,6 @@ impl Credential {
         // SAFETY: the credential is one of the library's and nobody else uses it, as &mut says; the
         // identifier lives until the call returns, and the value is empty.
         let major = unsafe { (self.api.gss_set_cred_option)(&mut minor, &mut self.raw, &option, &value) };
-        check(self.api, Call::Other, major, minor)
-    }
-
-    /// Limits the encryption types of contexts.
-    ///
-    /// # Errors
-    ///
-    /// If the library supports none of them.
-    pub fn set_enctypes(&mut self, enctypes: &[i32]) -> Result<(), Error> {
-        let count = u32::try_from(enctypes.len()).map_err(|_| Error::invalid("too many encryption types"))?;
-        let mut minor = 0;
-        // SAFETY: the credential is one of the library's and nobody else uses it, as &mut says; the
-        // library reads that many numbers.
-        let major =
-            unsafe { (self.api.gss_krb5_set_allowable_enctypes)(&mut minor, self.raw, count, enctypes.as_ptr()) };
         check(self.api, Call::Other, major, minor)
     }
 

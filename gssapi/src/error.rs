@@ -78,10 +78,8 @@ pub enum Reason {
     WrongKey,
     /// The service's keytab has no key of the ticket's version.
     KeyVersion,
-    /// The keytab has no key for the principal, or for the ticket's encryption type.
+    /// The keytab cannot be read, or has no key for the principal or the ticket's encryption type.
     NoKey,
-    /// There is no keytab, or it cannot be read.
-    NoKeytab,
     /// The ticket is for another service.
     WrongService,
     /// The encryption type is not allowed, or not supported.
@@ -134,6 +132,17 @@ impl Error {
 
     pub(crate) fn not_sealed() -> Self {
         Self { reason: Reason::NotSealed, ..Self::invalid("the message is signed, but not sealed") }
+    }
+
+    /// What it means that there are no credentials where a client's keytab was to bring them.
+    pub(crate) fn without_client_key(self, keytab: &str) -> Self {
+        match self.reason {
+            Reason::NoCredentials => {
+                let message = format!("{keytab} cannot be read, or has no key of the client");
+                Self { reason: Reason::NoKey, message, ..self }
+            }
+            _ => self,
+        }
     }
 
     /// Whether the call is for something that is not there.
@@ -217,14 +226,14 @@ fn reason(call: Call, major: u32, minor: u32) -> Reason {
         0 if major & DUPLICATE_TOKEN != 0 => Reason::Replay,
         0 => Reason::OutOfSequence,
         routine::BAD_MIC => Reason::BadSignature,
-        routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL if call == Call::Keytab => Reason::NoKeytab,
+        routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL if call == Call::Keytab => Reason::NoKey,
         routine::NO_CRED | routine::DEFECTIVE_CREDENTIAL => Reason::NoCredentials,
         routine::DEFECTIVE_TOKEN => Reason::Malformed,
         routine::CREDENTIALS_EXPIRED | routine::CONTEXT_EXPIRED => Reason::Expired,
         _ => Reason::Other,
     };
     // Minor codes are the same 32 bits with and without sign.
-    let code = (minor as i32).wrapping_sub(KRB5);
+    let code = minor.cast_signed().wrapping_sub(KRB5);
     kerberos_reason(call, code).unwrap_or_else(of_major)
 }
 
@@ -265,7 +274,7 @@ mod tests {
     use super::*;
 
     fn of(call: Call, code: i32) -> Reason {
-        reason(call, 13 << 16, KRB5.wrapping_add(code) as u32)
+        reason(call, 13 << 16, KRB5.wrapping_add(code).cast_unsigned())
     }
 
     #[test]
@@ -275,8 +284,8 @@ mod tests {
         assert_eq!(of(Call::Initiate, 31), Reason::WrongPassword);
         assert_eq!(of(Call::Initiate, 7), Reason::UnknownService);
         // KRB5_KDC_UNREACH and KRB5_FCC_NOFILE as krb5.h has them.
-        assert_eq!(reason(Call::Initiate, 13 << 16, -1_765_328_228_i32 as u32), Reason::KdcUnreachable);
-        assert_eq!(reason(Call::Initiate, 7 << 16, -1_765_328_189_i32 as u32), Reason::NoCredentials);
+        assert_eq!(reason(Call::Initiate, 13 << 16, (-1_765_328_228_i32).cast_unsigned()), Reason::KdcUnreachable);
+        assert_eq!(reason(Call::Initiate, 7 << 16, (-1_765_328_189_i32).cast_unsigned()), Reason::NoCredentials);
         assert_eq!(of(Call::Other, 127), Reason::Other);
     }
 

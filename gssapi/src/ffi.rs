@@ -179,7 +179,6 @@ functions! {
         Minor, Cred, c_int, Oid, u32, u32, *const KeyValueSet, *mut *mut OidSetDesc, *mut c_int,
     ) -> u32;
     gss_set_cred_option(Minor, *mut Cred, Oid, *const BufferDesc) -> u32;
-    gss_krb5_set_allowable_enctypes(Minor, Cred, u32, *const i32) -> u32;
     gss_inquire_cred(Minor, Cred, *mut Name, Minor, *mut c_int, *mut *mut OidSetDesc) -> u32;
     gss_release_cred(Minor, *mut Cred) -> u32;
     gss_init_sec_context(
@@ -191,6 +190,8 @@ functions! {
         Minor, Minor, *mut Cred,
     ) -> u32;
     gss_inquire_sec_context_by_oid(Minor, Ctx, Oid, *mut *mut BufferSetDesc) -> u32;
+    gss_krb5_export_lucid_sec_context(Minor, *mut Ctx, u32, *mut *mut c_void) -> u32;
+    gss_krb5_free_lucid_sec_context(Minor, *mut c_void) -> u32;
     gss_delete_sec_context(Minor, *mut Ctx, *mut BufferDesc) -> u32;
     gss_wrap_iov(Minor, Ctx, c_int, u32, *mut c_int, *mut IovBuffer, c_int) -> u32;
     gss_wrap_iov_length(Minor, Ctx, c_int, u32, *mut c_int, *mut IovBuffer, c_int) -> u32;

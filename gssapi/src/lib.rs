@@ -30,6 +30,7 @@ mod context;
 mod credential;
 mod error;
 mod ffi;
+mod keys;
 mod message;
 mod name;
 mod oid;
@@ -40,6 +41,7 @@ pub use context::{Accepted, Context, Flags, Leg};
 pub use credential::{Credential, Store};
 pub use error::{Error, Reason, Unavailable};
 pub use ffi::load;
+pub use keys::MessageKeys;
 pub use message::Parts;
 pub use name::{Attribute, Name, NameForm};
 
@@ -53,6 +55,4 @@ pub mod enctype {
     pub const AES128_SHA256: i32 = 19;
     /// AES256 with SHA-384 ([RFC 8009]).
     pub const AES256_SHA384: i32 = 20;
-    /// RC4 with MD5 ([RFC 4757]), which [RFC 8429] deprecates.
-    pub const RC4: i32 = 23;
 }

@@ -345,6 +345,9 @@ pub struct Caller {
     pub sids: Vec<String>,
     /// The authentication service that vouches for the caller ([MS-RPCE] 2.2.1.1.7); 0 for none.
     pub auth_service: u8,
+    /// The authentication service that proved who the caller is: what SPNEGO (9) has chosen, and
+    /// otherwise the same as `auth_service`.
+    pub mechanism: u8,
     /// How the call is protected.
     pub auth_level: AuthLevel,
     /// The protocol sequence that the call came over (`ncacn_ip_tcp`); empty in memory.

@@ -103,7 +103,8 @@ pub(crate) fn decode_traced<M: Message>(call: &Call, d: &mut Decoder) -> Result<
     let request = M::decode(d);
     match &request {
         Ok(request) => trace("request", request),
-        Err(error) => tracing::warn!(operation = call.operation_name(), %error, "a request cannot be read"),
+        // Clients can cause as many of these as they like.
+        Err(error) => tracing::debug!(operation = call.operation_name(), %error, "a request cannot be read"),
     }
     request.map_err(|error| Fault::from(&error))
 }

@@ -7,6 +7,7 @@
 //! - [`auth`]: security providers behind one trait.
 //! - [`binding`]: string bindings.
 //! - [`epm`] and [`mgmt`]: the endpoint mapper and the management interface.
+//! - [`metrics`]: what servers and clients count.
 //! - [`server`] and [`client`]: the state machines on tokio, over the streams of [`transport`].
 
 pub mod association;
@@ -14,6 +15,7 @@ pub mod auth;
 pub mod binding;
 pub mod client;
 pub mod epm;
+pub mod metrics;
 pub mod mgmt;
 pub mod pdu;
 pub mod server;

@@ -9,7 +9,7 @@ use std::{sync::atomic::Ordering::SeqCst, time::Duration};
 
 use bytes::Bytes;
 use loss::{
-    DEAF, Dribble, ECHO, INTERFACE, Mode, OPEN, OTHER, PANIC, PANIC_LATER, PANIC_STREAM, Pieces, SINK, SOURCE,
+    DEAF, Dribble, ECHO, FLOOD, INTERFACE, Mode, OPEN, OTHER, PANIC, PANIC_LATER, PANIC_STREAM, Pieces, SINK, SOURCE,
     STUBBORN, Server, WAIT, call, dropped_after, echoed, pattern, turns,
 };
 use msrpc::client::BoundChannel;
@@ -141,14 +141,20 @@ async fn a_call_that_is_dropped_is_cancelled_at_the_server_and_others_go_on() {
 
 #[tokio::test]
 async fn a_response_that_nobody_reads_any_more_is_orphaned() {
-    for mode in MODES {
+    let opnums = [SOURCE, FLOOD];
+    for (mode, opnum) in MODES.into_iter().flat_map(|mode| opnums.map(|opnum| (mode, opnum))) {
         let server = Server::new();
         let (channel, _served) = server.connect(mode).await.unwrap();
-        let mut body = channel.call(SOURCE, Body::empty()).await.unwrap().body;
+        let mut body = channel.call(opnum, Body::empty()).await.unwrap().body;
         assert_eq!(body.next().await.unwrap().unwrap().len() % 8, 0);
         assert_eq!(server.counts.running.load(SeqCst), 1);
         drop(body);
+        let sent = || server.config.metrics.snapshot().octets_sent;
+        let before = sent();
         works(&channel, "behind it").await;
+        // What was on its way, and not much more: the server hears the client while it sends.
+        let since = sent() - before;
+        assert!(since < 200_000, "{mode:?} {opnum}: {since} octets");
         for _ in 0..1000 {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,5 @@
-"""Accounts of the tests' domain: a user, and one account for each host with its services' names.
+"""Accounts of the tests' domain: a user, and one account for each host with its services' names. Prints
+the domain's SID.
 
 domain_accounts.py SMB.CONF PASSWORD USER HOST:TYPES:FQDN...
 """
@@ -15,6 +16,7 @@ parameters = LoadParm()
 parameters.load(configuration)
 directory = SamDB(session_info=system_session(), lp=parameters)
 directory.newuser(user, password)
+print(directory.get_domain_sid())
 for host in hosts:
     name, types, full_name = host.split(":")
     directory.newuser(name, password)

@@ -50,7 +50,7 @@ const PEERS: &[Peer] = &[
     },
     Peer { what: "tshark, which reads our captures", package: "tshark", probe: ("tshark", &["--version"]) },
     Peer {
-        what: "Python environments, for impacket from PyPI",
+        what: "Python environments, for impacket and prometheus-client from PyPI",
         package: "python3-venv",
         probe: ("dpkg-query", &["-s", "python3-venv"]),
     },
@@ -69,6 +69,13 @@ const PEERS: &[Peer] = &[
         package: "python3-samba",
         probe: ("/usr/bin/python3", &["-c", "import samba"]),
     },
+    Peer { what: "MIT's KDC, for Kerberos", package: "krb5-kdc", probe: ("dpkg-query", &["-s", "krb5-kdc"]) },
+    Peer {
+        what: "kadmin.local, which fills its database",
+        package: "krb5-admin-server",
+        probe: ("dpkg-query", &["-s", "krb5-admin-server"]),
+    },
+    Peer { what: "kinit, kvno and ktutil", package: "krb5-user", probe: ("klist", &["-V"]) },
     Peer {
         what: "what GENSEC needs as a server",
         package: "samba-ad-provision",

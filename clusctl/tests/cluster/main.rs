@@ -2,6 +2,7 @@
 #![allow(unreachable_pub, missing_docs)]
 
 mod failures;
+mod kerberos;
 mod objects;
 mod peer;
 mod registry;

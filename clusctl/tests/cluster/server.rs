@@ -1,8 +1,11 @@
 //! clusterd's demo, in this process.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
-use clusterd::demo::{Demo, Options};
+use clusterd::{
+    config::Principal,
+    demo::{Demo, Options},
+};
 
 use crate::support::Desk;
 
@@ -11,6 +14,9 @@ pub struct Server {
     demo: Option<Demo>,
     folder: tempfile::TempDir,
     runtime: tokio::runtime::Runtime,
+    /// Lets Kerberos in.
+    keytab: Option<PathBuf>,
+    administrators: Vec<Principal>,
 }
 
 impl Server {
@@ -18,13 +24,26 @@ impl Server {
         Self::listen("127.0.0.1:0".parse().unwrap(), 0)
     }
 
+    /// That lets Kerberos in, with somebody of it as another administrator.
+    pub fn with_keytab(keytab: PathBuf, administrator: &str) -> Self {
+        let mut server = Self::idle();
+        server.keytab = Some(keytab);
+        server.administrators.push(administrator.parse().unwrap());
+        server.begin("127.0.0.1:0".parse().unwrap(), 0);
+        server
+    }
+
     /// With an endpoint mapper on a port.
     pub fn listen(listen: SocketAddr, epm_port: u16) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let mut server = Self { demo: None, folder, runtime };
+        let mut server = Self::idle();
         server.begin(listen, epm_port);
         server
+    }
+
+    fn idle() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        Self { demo: None, folder, runtime, keytab: None, administrators: Vec::new() }
     }
 
     fn begin(&mut self, listen: SocketAddr, epm_port: u16) {
@@ -37,8 +56,8 @@ impl Server {
             data: Some(self.folder.path().to_owned()),
             user: "root".to_owned(),
             password: "Passw0rd".to_owned(),
-            keytab: None,
-            administrator: Vec::new(),
+            keytab: self.keytab.clone(),
+            administrator: self.administrators.clone(),
         };
         self.demo = Some(self.runtime.block_on(Demo::start(options)).unwrap());
     }

@@ -16,8 +16,6 @@ pub struct Kerberos {
     /// Where tickets are remembered that have let somebody in; the system's file where it is left
     /// out.
     pub replay_cache: Option<PathBuf>,
-    /// Whether keys of RC4 are good enough.
-    pub allow_rc4: bool,
 }
 
 impl Kerberos {
@@ -27,7 +25,6 @@ impl Kerberos {
         config.keytab.clone_from(&self.keytab);
         config.principal.clone_from(&self.principal);
         config.replay_cache.clone_from(&self.replay_cache);
-        config.allow_rc4 = self.allow_rc4;
         config
     }
 }

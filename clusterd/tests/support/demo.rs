@@ -29,6 +29,7 @@ pub struct Demo {
     folder: Arc<TempDir>,
     child: Child,
     binding: String,
+    metrics: String,
 }
 
 impl Demo {
@@ -36,6 +37,16 @@ impl Demo {
         let folder = Arc::new(tempfile::tempdir().unwrap());
         let (program, data) = (env!("CARGO_BIN_EXE_clusterd"), folder.path().join("d"));
         Self::run(folder, Command::new(program), &data).unwrap_or_else(|log| panic!("{log}"))
+    }
+
+    /// With these arguments as well.
+    pub fn with(arguments: &[&str]) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let data = folder.path().join("d");
+        let mut command = Command::new("sh");
+        command.args(["-ec", "clusterd=$1; demo=$2; shift 2; exec \"$clusterd\" \"$demo\" $MORE \"$@\"", "sh"]);
+        command.arg(env!("CARGO_BIN_EXE_clusterd")).env("MORE", arguments.join(" "));
+        Self::run(folder, command, &data).unwrap_or_else(|log| panic!("{log}"))
     }
 
     /// In a mount namespace of its own, after a shell script that is given the data folder as `$D`.
@@ -69,6 +80,11 @@ impl Demo {
         Self::run(folder, command, &data).unwrap_or_else(|log| panic!("{log}"))
     }
 
+    /// The address that counters are told at.
+    pub fn metrics(&self) -> &str {
+        self.metrics.trim_start_matches("http://").trim_end_matches("/metrics")
+    }
+
     /// The kernel's table of the demo's limits.
     pub fn limits(&self) -> String {
         read(Path::new(&format!("/proc/{}/limits", self.child.id())))
@@ -97,7 +113,7 @@ impl Demo {
             .spawn()
             .unwrap();
         let begun = Instant::now();
-        let mut demo = Self { folder, child, binding: String::new() };
+        let mut demo = Self { folder, child, binding: String::new(), metrics: String::new() };
         while !ready.exists() {
             if demo.child.try_wait().unwrap().is_some() || begun.elapsed() > Duration::from_secs(30) {
                 return Err(demo.log());
@@ -106,6 +122,7 @@ impl Demo {
         }
         let endpoints: serde_json::Value = serde_json::from_str(&read(&ready)).unwrap();
         endpoints["fsrvp"][0].as_str().unwrap().clone_into(&mut demo.binding);
+        endpoints["metrics"][0].as_str().unwrap().clone_into(&mut demo.metrics);
         Ok(demo)
     }
 

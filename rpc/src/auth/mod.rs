@@ -96,6 +96,9 @@ pub struct PeerIdentity {
     pub domain: Option<String>,
     /// SIDs of the account and its groups, where known.
     pub sids: Vec<String>,
+    /// The authentication service that proved it ([MS-RPCE] 2.2.1.1.7), be it inside SPNEGO or not: 10
+    /// NTLM, 16 Kerberos; 0 where the transport did.
+    pub mechanism: u8,
 }
 
 /// Why authentication or protection failed. For the log: a peer is told the same whatever it was.
@@ -128,9 +131,15 @@ pub enum AuthError {
     /// The messages of the handshake were changed on the way.
     #[error("the integrity code of the handshake does not match")]
     Tampered,
-    /// A signature does not match, or comes out of sequence.
+    /// A signature does not match; with NTLM, also one that comes out of sequence.
     #[error("signature mismatch")]
     BadSignature,
+    /// A PDU was received before.
+    #[error("a PDU is replayed")]
+    Replayed,
+    /// PDUs are missing before this one, or come in another order.
+    #[error("a PDU is out of sequence")]
+    OutOfSequence,
     /// The mechanisms, levels or features offered have nothing in common.
     #[error("cannot agree: {0}")]
     Negotiation(String),

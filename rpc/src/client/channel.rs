@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -14,7 +15,10 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::{ConnectError, Connection};
-use crate::association::{BoundContext, Proposal};
+use crate::{
+    association::{BoundContext, Proposal},
+    metrics::{CallMeter, InterfaceMetrics},
+};
 
 /// An interface bound on a connection. Cloning is cheap; clones call at the same time.
 ///
@@ -25,6 +29,7 @@ pub struct BoundChannel {
     connection: Connection,
     context: BoundContext,
     interface: &'static Interface,
+    metrics: Arc<InterfaceMetrics>,
     object: Option<Uuid>,
     timeout: Option<Duration>,
 }
@@ -37,7 +42,8 @@ impl BoundChannel {
         object: Option<Uuid>,
         timeout: Option<Duration>,
     ) -> Self {
-        Self { connection, context, interface, object, timeout }
+        let metrics = connection.metrics(interface);
+        Self { connection, context, interface, metrics, object, timeout }
     }
 
     /// The connection.
@@ -82,25 +88,37 @@ impl Channel for BoundChannel {
         let operation = self.interface.operation(opnum).map_or("(no such operation)", |operation| operation.name);
         let span = tracing::debug_span!("call", interface = self.interface.name, operation, opnum);
         let piped = self.interface.has_pipes(opnum);
-        let call = self.connection.call(self.context.id, opnum, self.object, piped, request).instrument(span);
-        let (body, order) = match self.timeout {
-            None => call.await?,
+        // It fails unless something else comes of it.
+        let mut meter = self.metrics.begin(opnum).runs();
+        meter.fails();
+        let call = self.connection.call(self.context.id, opnum, self.object, piped, request, &meter).instrument(span);
+        let outcome = match self.timeout {
+            None => call.await,
             Some(timeout) => tokio::time::timeout(timeout, call).await.unwrap_or_else(|_| {
                 Err(TransportError::timed_out(format!("{operation} has not been answered within {timeout:?}")).into())
-            })?,
+            }),
         };
+        let (body, order) =
+            outcome.inspect_err(|error| meter.broke_off(!matches!(error, ChannelError::Transport(_))))?;
         let encoding = Encoding::new(self.context.encoding.syntax(), order)
             .ok_or_else(|| TransportError::new("the server answers in big-endian NDR64, which does not exist"))?;
-        let body = if body.is_complete() { body } else { self.watched(body, operation) };
+        let body = if body.is_complete() {
+            meter.response(body.ready_len());
+            meter.answered();
+            body
+        } else {
+            self.watched(body, meter, operation)
+        };
         Ok(Reply { body, encoding })
     }
 }
 
 impl BoundChannel {
     /// A body that is still growing: holds the connection, and does not wait forever.
-    fn watched(&self, body: Body, operation: &'static str) -> Body {
+    fn watched(&self, body: Body, meter: CallMeter, operation: &'static str) -> Body {
         Body::from_stream(Watched {
             body: Some(body),
+            meter,
             timeout: self.timeout,
             silence: None,
             operation,
@@ -113,6 +131,7 @@ impl BoundChannel {
 struct Watched {
     /// Dropped when its time is up, which the server is told.
     body: Option<Body>,
+    meter: CallMeter,
     timeout: Option<Duration>,
     /// Runs out while nothing comes.
     silence: Option<Pin<Box<Sleep>>>,
@@ -128,6 +147,11 @@ impl Stream for Watched {
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         if let Poll::Ready(next) = body.poll_next(cx) {
             this.silence = None;
+            match &next {
+                Some(Ok(chunk)) => this.meter.response(chunk.len()),
+                Some(Err(error)) => this.meter.broke_off(error.fault().is_some()),
+                None => this.meter.answered(),
+            }
             return Poll::Ready(next);
         }
         let Some(timeout) = this.timeout else { return Poll::Pending };

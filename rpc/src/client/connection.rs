@@ -14,7 +14,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
-use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, TransportError};
+use msrpc_ndr::{AssociationId, Body, ByteOrder, ChannelError, Interface, TransportError};
 use tokio::{
     io::AsyncWriteExt,
     sync::{Mutex as AsyncMutex, OwnedMutexGuard, oneshot},
@@ -27,6 +27,7 @@ use crate::{
     association::{
         BoundContext, ClientAssociation, ClientConfig, ClientError, ClientEvent, ClientSecurity, Proposal, StepJob,
     },
+    metrics::{CallMeter, ClientMetrics, InterfaceMetrics, LinkMeter},
     pdu::RejectReason,
     transport::{Stream, reading::Reading},
 };
@@ -44,7 +45,7 @@ const CLOSING: Duration = Duration::from_secs(5);
 pub(super) type Answer = (Body, ByteOrder);
 pub(super) type Outcomes = Vec<Result<BoundContext, RejectReason>>;
 /// What a bind or alter_context will have come to.
-pub(super) type Negotiated = oneshot::Receiver<Result<Outcomes, ClientError>>;
+pub(super) type Negotiation = oneshot::Receiver<Result<Outcomes, ClientError>>;
 
 /// A connection to a server. Cloning is cheap; the connection closes with the last clone.
 #[derive(Clone, Debug)]
@@ -58,6 +59,7 @@ struct Handle {
     id: AssociationId,
     /// One negotiation at a time.
     negotiating: Arc<AsyncMutex<()>>,
+    metrics: Arc<ClientMetrics>,
 }
 
 impl Drop for Handle {
@@ -85,9 +87,11 @@ struct Inner {
     stream: Option<Box<dyn Stream>>,
     reading: Reading,
     output: BytesMut,
+    /// Counts the connection until it has ended.
+    meter: Option<LinkMeter>,
     driver: Option<Waker>,
     calls: HashMap<u32, Slot>,
-    negotiation: Option<Negotiation>,
+    negotiation: Option<Exchange>,
     /// Why there is nothing more to come.
     ended: Option<TransportError>,
     /// Why the connection could not be bound, for who waits for that.
@@ -103,7 +107,7 @@ struct Inner {
 }
 
 /// A negotiation that is under way, be it waited for or not.
-struct Negotiation {
+struct Exchange {
     sender: oneshot::Sender<Result<Outcomes, ClientError>>,
     /// Keeps the next one away until the server has answered.
     _turn: Option<OwnedMutexGuard<()>>,
@@ -153,7 +157,8 @@ impl Connection {
         group: u32,
         proposals: &[Proposal],
         security: Option<ClientSecurity>,
-    ) -> Result<(Self, Negotiated), ConnectError> {
+        metrics: &Arc<ClientMetrics>,
+    ) -> Result<(Self, Negotiation), ConnectError> {
         let mut association = ClientAssociation::new(config);
         association.bind(group, proposals, security)?;
         let (sender, receiver) = oneshot::channel();
@@ -162,9 +167,10 @@ impl Connection {
             stream: Some(Box::new(stream)),
             reading: Reading::default(),
             output: BytesMut::new(),
+            meter: Some(metrics.connection()),
             driver: None,
             calls: HashMap::new(),
-            negotiation: Some(Negotiation { sender, _turn: None }),
+            negotiation: Some(Exchange { sender, _turn: None }),
             ended: None,
             refused: None,
             unused: false,
@@ -174,7 +180,12 @@ impl Connection {
             woken: Vec::new(),
         };
         let shared = Arc::new(Shared { inner: Mutex::new(inner) });
-        let handle = Handle { shared: Arc::clone(&shared), id: AssociationId::unique(), negotiating: Arc::default() };
+        let handle = Handle {
+            shared: Arc::clone(&shared),
+            id: AssociationId::unique(),
+            negotiating: Arc::default(),
+            metrics: Arc::clone(metrics),
+        };
         let connection = Self { handle: Arc::new(handle) };
         let span = tracing::debug_span!("connection", id = ?connection.handle.id);
         tokio::spawn(drive(Driver { shared }).instrument(span));
@@ -191,6 +202,11 @@ impl Connection {
         self.handle.shared.lock().association.group()
     }
 
+    /// The counters of an interface.
+    pub(super) fn metrics(&self, interface: &'static Interface) -> Arc<InterfaceMetrics> {
+        self.handle.metrics.interface(interface)
+    }
+
     /// Looks at the state of the connection.
     pub fn inspect<T>(&self, look: impl FnOnce(&ClientAssociation) -> T) -> T {
         look(&self.handle.shared.lock().association)
@@ -205,7 +221,7 @@ impl Connection {
             }
             inner.association.alter(proposals)?;
             let (sender, receiver) = oneshot::channel();
-            inner.negotiation = Some(Negotiation { sender, _turn: Some(turn) });
+            inner.negotiation = Some(Exchange { sender, _turn: Some(turn) });
             inner.flush();
             Ok(receiver)
         })?;
@@ -218,7 +234,7 @@ impl Connection {
     }
 
     /// Waits for what a bind or alter_context comes to.
-    pub(super) async fn negotiated(&self, receiver: Negotiated) -> Result<Outcomes, ConnectError> {
+    pub(super) async fn negotiated(&self, receiver: Negotiation) -> Result<Outcomes, ConnectError> {
         match receiver.await {
             Ok(result) => Ok(result?),
             Err(_) => {
@@ -236,6 +252,7 @@ impl Connection {
         object: Option<Uuid>,
         piped: bool,
         request: Body,
+        meter: &CallMeter,
     ) -> Result<Answer, ChannelError> {
         let shared = &self.handle.shared;
         let mut request = Some(request);
@@ -250,6 +267,7 @@ impl Connection {
                 inner.association.stream(call_id);
             }
             if let Some(request) = request.take_if(|request| request.is_complete()) {
+                meter.request(request.ready_len());
                 inner.push_all(call_id, request);
             }
             Ok(PendingCall { connection: self, call_id: Some(call_id) })
@@ -259,7 +277,7 @@ impl Connection {
         // the driver makes in between would go unseen.
         let outcome = poll_fn(|cx| {
             let (sent, outcome) = shared.with(|inner| {
-                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, cx));
+                let sent = request.as_mut().is_some_and(|body| inner.poll_request(call_id, body, meter, cx));
                 (sent, inner.poll_outcome(call_id, cx))
             });
             if sent {
@@ -308,7 +326,7 @@ impl Inner {
     }
 
     /// Sends more of a body that still grows; true once nothing more is to be sent.
-    fn poll_request(&mut self, call_id: u32, body: &mut Body, cx: &mut Context<'_>) -> bool {
+    fn poll_request(&mut self, call_id: u32, body: &mut Body, meter: &CallMeter, cx: &mut Context<'_>) -> bool {
         loop {
             if self.calls.get(&call_id).is_none_or(|slot| slot.outcome.is_some()) {
                 return true;
@@ -323,7 +341,10 @@ impl Inner {
                 }
             }
             match body.poll_next(cx) {
-                Poll::Ready(Some(Ok(chunk))) => self.association.push(call_id, chunk),
+                Poll::Ready(Some(Ok(chunk))) => {
+                    meter.request(chunk.len());
+                    self.association.push(call_id, chunk);
+                }
                 Poll::Ready(Some(Err(error))) => {
                     self.association.abandon(call_id);
                     self.flush();
@@ -384,6 +405,7 @@ impl Inner {
                 Poll::Ready(Ok(0)) => return Err(io::ErrorKind::WriteZero.into()),
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
+                    self.meter.iter().for_each(|meter| meter.sent(len));
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -397,7 +419,11 @@ impl Inner {
             return Poll::Pending;
         }
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(0)) };
-        self.reading.poll(&mut **stream, self.association.input(), cx)
+        let polled = self.reading.poll(&mut **stream, self.association.input(), cx);
+        if let (Poll::Ready(Ok(len)), Some(meter)) = (&polled, &self.meter) {
+            meter.received(*len);
+        }
+        polled
     }
 
     fn poll_drive(&mut self, cx: &mut Context<'_>) -> Poll<Drive> {
@@ -458,12 +484,12 @@ impl Inner {
         while let Some(event) = self.association.poll_event() {
             match event {
                 ClientEvent::Negotiated(outcomes) => {
-                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
+                    if let Some(Exchange { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Ok(outcomes));
                     }
                 }
                 ClientEvent::AlterRefused(fault) => {
-                    if let Some(Negotiation { sender, .. }) = self.negotiation.take() {
+                    if let Some(Exchange { sender, .. }) = self.negotiation.take() {
                         let _ = sender.send(Err(ClientError::AlterRefused(fault)));
                     }
                 }
@@ -510,7 +536,7 @@ impl Inner {
             return;
         }
         // Who waits for a bind learns of the refusal itself; others of the end.
-        if let (Some(Negotiation { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
+        if let (Some(Exchange { sender, .. }), Some(refused)) = (self.negotiation.take(), self.refused.take()) {
             let _ = sender.send(Err(refused));
         }
         for slot in self.calls.values_mut().filter(|slot| slot.outcome.is_none()) {
@@ -519,6 +545,7 @@ impl Inner {
         }
         self.association.disconnected();
         self.output = BytesMut::new();
+        self.meter = None;
         self.ended = Some(reason);
     }
 }

@@ -32,7 +32,8 @@ use crate::{
     association::{ClientConfig, ClientSecurity, Proposal},
     auth::SecurityContext,
     binding::{BindingError, Protocol, StringBinding},
-    transport::{Stream, tcp},
+    metrics::ClientMetrics,
+    transport::{KeepAlive, Stream, tcp},
 };
 
 /// Makes the client's side of a security context, one for each connection.
@@ -49,6 +50,8 @@ pub struct ClientBuilder {
     mapper_port: u16,
     connect_timeout: Duration,
     call_timeout: Option<Duration>,
+    keep_alive: Option<KeepAlive>,
+    metrics: Arc<ClientMetrics>,
 }
 
 impl std::fmt::Debug for ClientBuilder {
@@ -76,6 +79,8 @@ impl ClientBuilder {
             mapper_port: crate::epm::PORT,
             connect_timeout: Duration::from_secs(10),
             call_timeout: None,
+            keep_alive: Some(KeepAlive::default()),
+            metrics: Arc::default(),
         }
     }
 
@@ -113,6 +118,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Sets how a connection over TCP ends whose server is gone without a word
+    /// ([`KeepAlive::default`]: after two minutes); `None` leaves it to time-outs of calls.
+    pub fn keep_alive(mut self, alive: Option<KeepAlive>) -> Self {
+        self.keep_alive = alive;
+        self
+    }
+
+    /// Counts together with other clients, and lets them be looked at. Each builder has counters of
+    /// its own without this, which its clones share.
+    pub fn metrics(mut self, metrics: Arc<ClientMetrics>) -> Self {
+        self.metrics = metrics;
+        self
+    }
+
     /// Changes how the client speaks.
     pub fn configure(mut self, change: impl FnOnce(&mut ClientConfig)) -> Self {
         change(&mut self.config);
@@ -125,12 +144,11 @@ impl ClientBuilder {
     ///
     /// Says whether host, port, protocol, authentication or interface is the trouble.
     pub async fn connect(&self, interface: &'static Interface) -> Result<BoundChannel, ConnectError> {
-        let host = &self.binding.host;
         match self.binding.protocol {
             Protocol::Tcp => {
                 let Some(port) = self.binding.endpoint.as_deref() else { return self.connect_mapped(interface).await };
                 let port = port.parse().map_err(|_| ConnectError::BadEndpoint(port.to_owned()))?;
-                let stream = tcp::connect(host, port, self.connect_timeout).await?;
+                let stream = self.connect_tcp(port).await?;
                 self.bind(stream, interface).await
             }
             #[cfg(unix)]
@@ -146,11 +164,21 @@ impl ClientBuilder {
                 let pipe = self.endpoint_of(interface, "ncacn_np")?;
                 let options = self.smb_options()?;
                 let initiator = self.login.smb_initiator()?;
-                let stream = crate::transport::smb::open(host, pipe, &options, initiator.as_deref()).await?;
+                let stream =
+                    crate::transport::smb::open(&self.binding.host, pipe, &options, initiator.as_deref()).await?;
                 self.bind(stream, interface).await
             }
             ref other => Err(ConnectError::Protocol(other.clone())),
         }
+    }
+
+    /// Connects to a port of the binding's host.
+    async fn connect_tcp(&self, port: u16) -> Result<tokio::net::TcpStream, ConnectError> {
+        let stream = tcp::connect(&self.binding.host, port, self.connect_timeout).await?;
+        if self.keep_alive != Some(KeepAlive::default()) {
+            tcp::keep_alive(&stream, self.keep_alive);
+        }
+        Ok(stream)
     }
 
     /// The endpoint that the binding names, or else the interface's IDL.
@@ -188,7 +216,7 @@ impl ClientBuilder {
             return Err(ConnectError::NoCredentials);
         }
         let (connection, negotiation) =
-            Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security)?;
+            Connection::open(self.config, stream, self.group, &[self.proposal(interface)], security, &self.metrics)?;
         let outcomes = match tokio::time::timeout(self.connect_timeout, connection.negotiated(negotiation)).await {
             Ok(outcomes) => outcomes.map_err(|error| match error {
                 ConnectError::Transport(error) => ConnectError::Closed(error),

@@ -32,9 +32,9 @@ impl ClientBuilder {
         };
         let mut last = ConnectError::NoEndpoint(self.binding.clone());
         for port in ports {
-            match tcp::connect(host, port, self.connect_timeout).await {
+            match self.connect_tcp(port).await {
                 Ok(stream) => return self.bind(stream, interface).await,
-                Err(error) => last = error.into(),
+                Err(error) => last = error,
             }
         }
         Err(last)

@@ -13,7 +13,8 @@ use msrpc_protocols::{
 };
 
 pub use policy::Policy;
-pub use statistics::Statistics;
+
+use crate::metrics::ServerMetrics;
 
 /// `RPC_S_UNKNOWN_AUTHN_SERVICE`: the server has no such security provider, or no name for it.
 pub const UNKNOWN_AUTHN_SERVICE: Win32Error = Win32Error(1747);
@@ -23,7 +24,7 @@ pub const UNKNOWN_AUTHN_SERVICE: Win32Error = Win32Error(1747);
 pub struct Management {
     policy: Policy,
     interfaces: Vec<&'static Interface>,
-    statistics: Arc<Statistics>,
+    metrics: Arc<ServerMetrics>,
     stop: tokio::sync::watch::Sender<bool>,
 }
 
@@ -32,12 +33,12 @@ impl Management {
     pub fn new(
         policy: Policy,
         interfaces: impl IntoIterator<Item = &'static Interface>,
-        statistics: Arc<Statistics>,
+        metrics: Arc<ServerMetrics>,
         stop: tokio::sync::watch::Sender<bool>,
     ) -> Self {
         // As on Windows, the management interface does not count itself.
         let interfaces = interfaces.into_iter().filter(|&interface| *interface != mgmt::INTERFACE).collect();
-        Self { policy, interfaces, statistics, stop }
+        Self { policy, interfaces, metrics, stop }
     }
 
     /// It as a service.
@@ -67,7 +68,7 @@ impl mgmt::Server for Management {
     async fn rpc_mgmt_inq_stats(&self, call: &Call, count: u32) -> Outcome<Vec<u32>, Win32Error> {
         self.check(call)?;
         let room = usize::try_from(count).unwrap_or(usize::MAX);
-        Ok(self.statistics.snapshot().into_iter().take(room).collect())
+        Ok(statistics::of(&self.metrics).into_iter().take(room).collect())
     }
 
     async fn rpc_mgmt_is_server_listening(&self, call: &Call) -> Outcome<u32, Win32Error> {

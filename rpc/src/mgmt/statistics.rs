@@ -1,54 +1,24 @@
-//! Counters of a server.
-
-use std::sync::atomic::{AtomicU32, Ordering};
+//! What `rpc_mgmt_inq_stats` tells.
 
 use msrpc_protocols::mgmt as wire;
 
-/// What a server has received and sent. The counters wrap around.
-#[derive(Debug, Default)]
-pub struct Statistics {
-    calls_in: AtomicU32,
-    calls_out: AtomicU32,
-    packets_in: AtomicU32,
-    packets_out: AtomicU32,
-}
+use crate::metrics::ServerMetrics;
 
-impl Statistics {
-    /// A call has been received.
-    pub fn call_in(&self) {
-        self.calls_in.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The server itself has made a call. It is up to the program to say so.
-    pub fn call_out(&self) {
-        self.calls_out.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A PDU has been received.
-    pub fn packet_in(&self) {
-        self.packets_in.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A PDU has been sent.
-    pub fn packet_out(&self) {
-        self.packets_out.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// The counters in the order of the management interface: calls received and made, packets
-    /// received and sent.
-    pub fn snapshot(&self) -> [u32; 4] {
-        let mut counters = [0; 4];
-        let all = [
-            (wire::RPC_C_STATS_CALLS_IN, &self.calls_in),
-            (wire::RPC_C_STATS_CALLS_OUT, &self.calls_out),
-            (wire::RPC_C_STATS_PKTS_IN, &self.packets_in),
-            (wire::RPC_C_STATS_PKTS_OUT, &self.packets_out),
-        ];
-        for (index, counter) in all {
-            if let Some(slot) = usize::try_from(index).ok().and_then(|index| counters.get_mut(index)) {
-                *slot = counter.load(Ordering::Relaxed);
-            }
+/// Calls received and made, packets received and sent, where the management interface has them. They
+/// wrap around.
+pub(super) fn of(metrics: &ServerMetrics) -> [u32; 4] {
+    let mut statistics = [0; 4];
+    let places = [
+        wire::RPC_C_STATS_CALLS_IN,
+        wire::RPC_C_STATS_CALLS_OUT,
+        wire::RPC_C_STATS_PKTS_IN,
+        wire::RPC_C_STATS_PKTS_OUT,
+    ];
+    for (place, total) in places.into_iter().zip(metrics.totals()) {
+        if let Some(slot) = usize::try_from(place).ok().and_then(|place| statistics.get_mut(place)) {
+            let [a, b, c, d, ..] = total.to_le_bytes();
+            *slot = u32::from_le_bytes([a, b, c, d]);
         }
-        counters
     }
+    statistics
 }

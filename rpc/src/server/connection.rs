@@ -7,7 +7,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::{Buf, BytesMut};
@@ -22,15 +22,24 @@ use super::{
 };
 use crate::{
     association::{
-        CallKey, ClientKey, CloseReason, Event, IncomingCall, Refused, ServerAssociation, ServerConfig, StepDone,
-        StepJob, TransportInfo, body_pipe,
+        CallKey, ClientKey, CloseReason, Event, IncomingCall, Quotas, Refused, ServerAssociation, ServerConfig,
+        StepDone, StepJob, TransportInfo, body_pipe,
         quota::{CallLease, Deadline, Lease, Resource},
     },
+    metrics::{CallMeter, ConnectionMeter, Ended},
     transport::{Stream, pipe, reading::Reading},
 };
 
 /// Octets that are prepared for sending at a time.
 const OUTPUT: usize = 64 << 10;
+
+/// Octets that wait to be sent before a client that does not read them is not heard either. Full output
+/// alone is no reason: as long as a response goes on it is never anything else, and its client may want
+/// to cancel it. This is for what is answered at once, and counted nowhere.
+const UNHEARD: usize = 2 * OUTPUT;
+
+/// How long a connection runs calls in place before it is others' turn.
+const TURN: Duration = Duration::from_millis(2);
 
 /// How long closing a stream may take.
 const CLOSING: Duration = Duration::from_secs(5);
@@ -54,6 +63,24 @@ pub enum ConnectionError {
     /// A security provider panicked.
     #[error("a security provider failed")]
     Provider,
+}
+
+impl ConnectionError {
+    /// What it is counted as.
+    fn ended(&self) -> Ended {
+        match self {
+            Self::Transport(_) => Ended::Transport,
+            Self::Protocol(CloseReason::Pdu(_)) => Ended::Malformed,
+            Self::Protocol(CloseReason::Sequence(_)) => Ended::Sequence,
+            Self::Protocol(CloseReason::Authentication(_)) => Ended::Authentication,
+            Self::Protocol(CloseReason::Protection { .. }) => Ended::Protection,
+            Self::Protocol(CloseReason::BindRefused(_)) => Ended::BindRefused,
+            Self::Protocol(CloseReason::AlterRefused(_)) => Ended::AlterRefused,
+            Self::TimedOut(_) => Ended::TimedOut,
+            Self::Refused(_) => Ended::Limit,
+            Self::Provider => Ended::Provider,
+        }
+    }
 }
 
 /// Serves a client over a stream that has just been opened, until one side closes it. After `stop`
@@ -83,11 +110,14 @@ pub(super) async fn serve_admitted(
     stop: impl Future<Output = ()> + Send,
     _lease: Lease,
 ) -> Result<(), ConnectionError> {
+    let meter = config.metrics.connection();
     let mut stop = pin!(stop);
     let mut connection = Connection {
         stream,
+        meter,
         reading: Reading::default(),
         running: config.quotas.running().subscribe(),
+        quotas: Arc::clone(&config.quotas),
         // A pipe's client reads only what it has asked for.
         says_goodbye: transport.protocol != pipe::PROTOCOL,
         association: ServerAssociation::new(config, transport),
@@ -106,6 +136,11 @@ pub(super) async fn serve_admitted(
         connection.poll(cx)
     })
     .await;
+    connection.meter.ended(match &result {
+        Ok(()) if connection.stopping => Ended::Shutdown,
+        Ok(()) => Ended::Closed,
+        Err(error) => error.ended(),
+    });
     // Calls are told and handles run down before the stream, which may take its time.
     let mut stream = connection.into_stream();
     if !matches!(result, Err(ConnectionError::TimedOut(Deadline::Send))) {
@@ -118,6 +153,7 @@ pub(super) async fn serve_admitted(
 struct Connection<S> {
     stream: S,
     reading: Reading,
+    meter: ConnectionMeter,
     association: ServerAssociation,
     output: BytesMut,
     /// Octets sent so far.
@@ -130,6 +166,7 @@ struct Connection<S> {
     says_goodbye: bool,
     /// For calls: true cuts them off.
     running: watch::Receiver<bool>,
+    quotas: Arc<Quotas>,
 }
 
 /// What comes back from other tasks.
@@ -145,6 +182,7 @@ impl<S: Stream> Connection<S> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ConnectionError>> {
+        let mut turn: Option<Instant> = None;
         loop {
             let mut progress = false;
             while let Some(done) = self.done.take(cx) {
@@ -156,12 +194,15 @@ impl<S: Stream> Connection<S> {
                 }
             }
             self.association.process();
-            while let Some(event) = self.association.poll_event() {
+            let mut others_wait = false;
+            while !others_wait && let Some(event) = self.association.poll_event() {
                 progress = true;
                 match event {
                     Event::Call(call) => self.start(call, cx),
                     Event::Authenticate(job) => self.authenticate(job),
                 }
+                others_wait = turn.is_some_and(|turn| turn.elapsed() > TURN);
+                turn = turn.or_else(|| Some(Instant::now()));
             }
             progress |= self.poll_bodies(cx);
             progress |= self.association.full_body().is_some_and(|body| body.poll_room(cx).is_ready());
@@ -183,6 +224,10 @@ impl<S: Stream> Connection<S> {
             }
             if let Some(deadline) = self.check_deadlines(cx) {
                 return Poll::Ready(Err(ConnectionError::TimedOut(deadline)));
+            }
+            if others_wait {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Ok(())),
@@ -217,16 +262,19 @@ impl<S: Stream> Connection<S> {
             self.deadlines.poll(wait, cx);
             return None;
         }
-        association.refused(Refused::TimedOut(over));
+        self.quotas.refused(Refused::TimedOut(over));
         Some(over)
     }
 
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        // A client that does not read its responses is not heard either.
-        if !self.association.wants_input() || self.output.len() > OUTPUT {
+        if !self.association.wants_input() || self.output.len() > UNHEARD {
             return Poll::Pending;
         }
-        self.reading.poll(&mut self.stream, self.association.input(), cx)
+        let polled = self.reading.poll(&mut self.stream, self.association.input(), cx);
+        if let Poll::Ready(Ok(len)) = polled {
+            self.meter.received(len);
+        }
+        polled
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<bool> {
@@ -243,6 +291,7 @@ impl<S: Stream> Connection<S> {
                 Poll::Ready(Ok(len)) => {
                     self.output.advance(len);
                     self.written += len as u64;
+                    self.meter.sent(len);
                     progress = true;
                 }
                 Poll::Ready(Err(error)) => return Err(error),
@@ -253,7 +302,8 @@ impl<S: Stream> Connection<S> {
 
     /// Polls a call once in place; what does not end with that goes to a task of its own.
     fn start(&mut self, incoming: IncomingCall, cx: &mut Context<'_>) {
-        let IncomingCall { key, call, service, request, lease } = incoming;
+        let IncomingCall { key, call, service, request, lease, meter } = incoming;
+        let meter = meter.runs();
         let span = tracing::debug_span!(
             "call",
             interface = call.interface().name,
@@ -272,7 +322,7 @@ impl<S: Stream> Connection<S> {
             }))
         };
         match polled {
-            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, &self.running)),
+            Ok(Ok(outcome)) => self.answer(key, drive(outcome, lease, meter, &self.running)),
             Ok(Err(future)) => {
                 let mut guard = AnswerGuard { key, done: Some(self.done.sender()) };
                 let mut cut = self.running.clone();
@@ -280,9 +330,13 @@ impl<S: Stream> Connection<S> {
                     let outcome = tokio::select! {
                         biased;
                         outcome = future => outcome,
-                        _ = cut.wait_for(|cut| *cut) => return,
+                        _ = cut.wait_for(|cut| *cut) => {
+                            // The connection ends without an answer.
+                            drop(guard.done.take());
+                            return;
+                        }
                     };
-                    let outcome = drive(outcome, lease, &cut);
+                    let outcome = drive(outcome, lease, meter, &cut);
                     if let Some(done) = guard.done.take() {
                         done.post(Done::Call(key, outcome));
                     }
@@ -290,7 +344,9 @@ impl<S: Stream> Connection<S> {
                 tokio::spawn(running.instrument(span));
             }
             Err(_panic) => {
-                tracing::error!(call_id = key.call_id(), "an implementation panicked");
+                if let Some(not_logged) = self.quotas.may_log() {
+                    tracing::error!(call_id = key.call_id(), not_logged, "an implementation panicked");
+                }
                 self.association.fault(key, Fault::UNSPECIFIED);
             }
         }
@@ -360,9 +416,16 @@ impl<S: Stream> Connection<S> {
 
 /// A response that still grows comes from a method that still runs: a task of its own drives it to
 /// its end, whether the client reads it or not.
-fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiver<bool>) -> Result<Body, Fault> {
+fn drive(
+    outcome: Result<Body, Fault>,
+    lease: CallLease,
+    mut meter: CallMeter,
+    running: &watch::Receiver<bool>,
+) -> Result<Body, Fault> {
     let mut body = outcome?;
     if body.is_complete() {
+        meter.response(body.ready_len());
+        meter.answered();
         return Ok(body);
     }
     let (sender, driven) = body_pipe(OUTPUT);
@@ -371,13 +434,17 @@ fn drive(outcome: Result<Body, Fault>, lease: CallLease, running: &watch::Receiv
         let _lease = lease;
         while let Some(chunk) = body.next().await {
             match chunk {
-                Ok(chunk) => sender.push(chunk),
+                Ok(chunk) => {
+                    meter.response(chunk.len());
+                    sender.push(chunk);
+                }
                 Err(error) => return sender.fail(error),
             }
             poll_fn(|cx| sender.poll_room(cx)).await;
             // A body that nobody reads has room for ever: others must get their turn.
             tokio::task::coop::consume_budget().await;
         }
+        meter.answered();
         sender.finish();
     };
     let driving = async move {

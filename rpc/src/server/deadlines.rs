@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::{Instant, Sleep};
 
-use crate::association::{quota::Deadline, server::Unfinished};
+use crate::{
+    association::{quota::Deadline, server::Unfinished},
+    transport::KeepAlive,
+};
 
 /// Octets of a request, or of what is sent, that a client gets its time for anew: who is slower
 /// than that gives no sign of life, however many octets trickle in.
@@ -31,6 +34,8 @@ pub struct ConnectionOptions {
     /// How long a connection may be without any call while its client has no handle open; `None` for
     /// ever. TCP's keep-alive ends those whose client is gone.
     pub idle_timeout: Option<Duration>,
+    /// How connections over TCP are found whose client is gone; `None` for not at all.
+    pub keep_alive: Option<KeepAlive>,
 }
 
 impl Default for ConnectionOptions {
@@ -43,6 +48,7 @@ impl Default for ConnectionOptions {
             receive_timeout: Duration::from_secs(60),
             send_timeout: Duration::from_secs(120),
             idle_timeout: None,
+            keep_alive: Some(KeepAlive::default()),
         }
     }
 }

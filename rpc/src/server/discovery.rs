@@ -108,7 +108,7 @@ impl Discovery {
             mapper.features = config.features;
             mapper.limits = config.limits;
             mapper.quotas = Arc::clone(&config.quotas);
-            mapper.statistics = Arc::clone(&config.statistics);
+            mapper.metrics = Arc::clone(&config.metrics);
             add_management(&mut mapper, self.management, stop);
             (mapper, self.mappers)
         });
@@ -135,7 +135,7 @@ fn add_management(config: &mut ServerConfig, policy: Policy, stop: &watch::Sende
         return;
     }
     let interfaces: Vec<_> = config.services.iter().map(|service| service.interface()).collect();
-    let management = Management::new(policy, interfaces, Arc::clone(&config.statistics), stop.clone());
+    let management = Management::new(policy, interfaces, Arc::clone(&config.metrics), stop.clone());
     config.services.push(Arc::new(management.service()));
 }
 

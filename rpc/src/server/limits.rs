@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use super::{ConnectionOptions, ServerBuilder};
-use crate::association::{Allowance, ServerLimits, SharedLimits};
+use crate::{
+    association::{Allowance, ServerLimits, SharedLimits},
+    transport::KeepAlive,
+};
 
 impl ServerBuilder {
     /// Sets the limits of each connection and of its calls.
@@ -38,6 +41,13 @@ impl ServerBuilder {
     /// Sets how long a client may take to bind (30 seconds).
     pub fn bind_timeout(mut self, timeout: Duration) -> Self {
         self.options.bind_timeout = timeout;
+        self
+    }
+
+    /// Sets how connections over TCP are found whose client is gone ([`KeepAlive::default`]); `None` for
+    /// not at all.
+    pub fn keep_alive(mut self, alive: Option<KeepAlive>) -> Self {
+        self.options.keep_alive = alive;
         self
     }
 

@@ -28,6 +28,7 @@ mod limits;
 mod listen;
 mod logon;
 mod mailbox;
+mod monitor;
 mod refusal;
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
@@ -42,6 +43,7 @@ use tracing::Instrument as _;
 pub use connection::{ConnectionError, serve_stream};
 pub use deadlines::ConnectionOptions;
 pub use listen::ListenError;
+pub use monitor::Monitor;
 
 use crate::{
     association::{
@@ -49,6 +51,7 @@ use crate::{
         quota::{Lease, Resource},
     },
     epm::Registration,
+    metrics::Ended,
     transport::{Listener, Opening},
 };
 use connection::serve_admitted;
@@ -232,7 +235,7 @@ impl Listening {
                 biased;
                 () = stopped(&mut stop) => break,
                 Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                accepted = listener.accept() => match accepted {
+                accepted = listener.accept(self.options.keep_alive) => match accepted {
                     Ok((client, opening)) => self.admit(&client, opening, &mut connections),
                     // Too many open files, mostly: accepting again at once would spin.
                     Err(error) => {
@@ -263,7 +266,13 @@ impl Listening {
         let serving = async move {
             let (stream, info) = match opening.await {
                 Ok(opened) => opened,
-                Err(error) => return tracing::warn!(%error, "connection refused"),
+                Err(error) => {
+                    config.metrics.connection().ended(Ended::Opening);
+                    if let Some(not_logged) = config.quotas.may_log() {
+                        tracing::warn!(%error, not_logged, "connection refused");
+                    }
+                    return;
+                }
             };
             if let Some(peer) = info.address {
                 tracing::Span::current().record("peer", tracing::field::display(peer));
@@ -275,10 +284,14 @@ impl Listening {
                 }
                 return;
             };
+            let quotas = Arc::clone(&config.quotas);
             match serve_admitted(config, options, stream, info, stopped(&mut stop), lease).await {
                 Ok(()) => tracing::debug!("closed"),
                 Err(ConnectionError::TimedOut(deadline)) => tracing::debug!(?deadline, "connection ended"),
-                Err(error) => tracing::warn!(%error, "connection ended"),
+                Err(error) => match quotas.may_log() {
+                    Some(not_logged) => tracing::warn!(%error, not_logged, "connection ended"),
+                    None => tracing::debug!(%error, "connection ended"),
+                },
             }
         };
         connections.spawn(serving.instrument(span));

@@ -18,6 +18,8 @@ use tokio::{
     net::ToSocketAddrs,
 };
 
+pub use tcp::KeepAlive;
+
 use crate::association::{ClientKey, TransportInfo};
 
 /// A stream in both directions.
@@ -59,10 +61,10 @@ impl Listener {
     }
 
     /// A connection, and whose it is as far as that can be known already.
-    pub(crate) async fn accept(&mut self) -> io::Result<(ClientKey, Opening)> {
+    pub(crate) async fn accept(&mut self, alive: Option<KeepAlive>) -> io::Result<(ClientKey, Opening)> {
         match self {
             Self::Tcp(listener, address) => {
-                let (stream, info) = tcp::accept(listener, *address).await?;
+                let (stream, info) = tcp::accept(listener, *address, alive).await?;
                 let client = ClientKey::of(&info);
                 Ok((client, Box::pin(std::future::ready(Ok((Box::new(stream) as _, info))))))
             }

@@ -138,7 +138,7 @@ impl SecurityContext for TestContext {
 
     fn peer(&self) -> Option<PeerIdentity> {
         let user = self.user.clone();
-        (!self.initiator).then(|| PeerIdentity { user, domain: Some("TEST".to_owned()), sids: Vec::new() })
+        (!self.initiator).then(|| PeerIdentity { user, domain: Some("TEST".to_owned()), ..PeerIdentity::default() })
     }
 
     fn session_key(&self) -> Option<SessionKey> {

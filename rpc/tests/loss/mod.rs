@@ -16,6 +16,10 @@ use bytes::Bytes;
 use futures_core::Stream;
 use msrpc::{
     association::{Acceptor, AcceptorFn, ServerConfig},
+    auth::{
+        Accounts,
+        ntlm::{self, NtlmClient, NtlmCredentials, NtlmServer, NtlmServerConfig},
+    },
     binding::StringBinding,
     client::{BoundChannel, ClientBuilder, ConnectError},
     server::{ConnectionError, ConnectionOptions, serve_stream},
@@ -54,8 +58,8 @@ pub const PANIC_LATER: u16 = 7;
 pub const PANIC_STREAM: u16 = 8;
 /// Answers with the length of its request, read while it arrives.
 pub const SINK: u16 = 9;
-/// Says whether it was cancelled before it began.
-pub const CANCELLED: u16 = 10;
+/// As [`SOURCE`], and as fast as it is taken.
+pub const FLOOD: u16 = 10;
 
 static OPERATIONS: [Operation; 11] = [
     Operation::new("Echo"),
@@ -68,7 +72,7 @@ static OPERATIONS: [Operation; 11] = [
     Operation::new("PanicLater"),
     Operation::new("PanicStream"),
     Operation::new("Sink"),
-    Operation::new("Cancelled"),
+    Operation::new("Flood"),
 ];
 
 pub static INTERFACE: Interface =
@@ -154,7 +158,6 @@ async fn run(call: Call, mut request: Body, running: Running) -> Result<Body, Fa
     let permit = async { counts.permits.acquire().await.unwrap().forget() };
     match call.opnum() {
         ECHO => Ok(stub.into()),
-        CANCELLED => Ok(Bytes::from(call.is_cancelled().to_string()).into()),
         WAIT => {
             call.cancelled().await;
             counts.cancelled.fetch_add(1, SeqCst);
@@ -174,7 +177,7 @@ async fn run(call: Call, mut request: Body, running: Running) -> Result<Body, Fa
             tokio::task::yield_now().await;
             panic!("as it should");
         }
-        opnum => Ok(Body::from_stream(Source { call, chunks: 0, panics: opnum == PANIC_STREAM, running })),
+        opnum => Ok(Body::from_stream(Source { call, chunks: 0, opnum, running })),
     }
 }
 
@@ -182,7 +185,7 @@ async fn run(call: Call, mut request: Body, running: Running) -> Result<Body, Fa
 struct Source {
     call: Call,
     chunks: usize,
-    panics: bool,
+    opnum: u16,
     running: Running,
 }
 
@@ -195,9 +198,9 @@ impl Stream for Source {
             return Poll::Ready(Some(Err(Fault::CANCELLED.into())));
         }
         self.chunks += 1;
-        assert!(!self.panics || self.chunks < 5, "as it should");
+        assert!(self.opnum != PANIC_STREAM || self.chunks < 5, "as it should");
         // Not so fast that nobody else gets a turn.
-        if self.chunks.is_multiple_of(8) {
+        if self.opnum != FLOOD && self.chunks.is_multiple_of(8) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -239,10 +242,15 @@ impl Stream for Pieces {
     }
 }
 
+const USER: &str = "root";
+const PASSWORD: &str = "Passw0rd";
+
 /// How client and server speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
     pub sealed: bool,
+    /// By NTLM, whose keystreams run on from PDU to PDU.
+    pub ntlm: bool,
     pub multiplexed: bool,
     /// Whether the connection outlives orphaned PDUs.
     pub keep: bool,
@@ -251,8 +259,9 @@ pub struct Mode {
 }
 
 impl Mode {
-    pub const PLAIN: Self = Self { sealed: false, multiplexed: true, keep: true, room: 4000 };
+    pub const PLAIN: Self = Self { sealed: false, ntlm: false, multiplexed: true, keep: true, room: 4000 };
     pub const SEALED: Self = Self { sealed: true, ..Self::PLAIN };
+    pub const NTLM: Self = Self { ntlm: true, ..Self::SEALED };
 }
 
 pub type Served = JoinHandle<Result<(), ConnectionError>>;
@@ -280,6 +289,10 @@ impl Server {
         config.limits.stream_bound = 16_000;
         let accept = |_| Box::new(TestContext::acceptor(7, 3, Some("tester"))) as Box<_>;
         config.acceptors.push(Arc::new(AcceptorFn::new(AUTH_TYPE, accept)) as Arc<dyn Acceptor>);
+        let accounts = Arc::new(Accounts::default().with_password(USER, PASSWORD));
+        let ntlm = Arc::new(NtlmServerConfig::new("SERVER", accounts));
+        let accept = move |_| Box::new(NtlmServer::new(Arc::clone(&ntlm))) as Box<_>;
+        config.acceptors.push(Arc::new(AcceptorFn::new(ntlm::AUTH_TYPE, accept)) as Arc<dyn Acceptor>);
         Self { config: Arc::new(config), counts, baseline: Handle::current().metrics().num_alive_tasks() }
     }
 
@@ -293,6 +306,10 @@ impl Server {
             config.stream_from = 8000;
             config.stream_bound = 8000;
         });
+        if mode.ntlm {
+            let credentials = NtlmCredentials::of_account(USER, PASSWORD);
+            return builder.authenticate(move |level| Box::new(NtlmClient::new(credentials.clone(), level)));
+        }
         if mode.sealed { builder.authenticate(|_| Box::new(TestContext::initiator(7, 3))) } else { builder }
     }
 

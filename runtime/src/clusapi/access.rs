@@ -8,7 +8,7 @@ use crate::{
         objects::layout,
         registry::{KeyId, Registry},
     },
-    security::{AccessMask, GenericMapping, SecurityDescriptor, Sid, Token},
+    security::{AccessMask, GenericMapping, SecurityDescriptor, Sid, Token, is_account},
 };
 
 /// A level of access. Each has those before it.
@@ -34,8 +34,8 @@ pub const CLUSTER_MAPPING: GenericMapping = GenericMapping {
 };
 
 /// Which accounts are in which of the groups that security descriptors name, for accounts whose
-/// groups the authentication does not tell. Entries are `user`, `DOMAIN\user` or a SID; names
-/// are compared without regard to case.
+/// groups the authentication does not tell. Entries are SIDs, or names as [`is_account`] takes
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Accounts {
     /// Members of BUILTIN\Administrators.
@@ -76,15 +76,7 @@ fn has_backup_privilege(token: &Token) -> bool {
 }
 
 fn is(caller: &Caller, entry: &str) -> bool {
-    if caller.sids.iter().any(|sid| sid.eq_ignore_ascii_case(entry)) {
-        return true;
-    }
-    let Some(user) = &caller.user else { return false };
-    let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
-    match entry.split_once('\\') {
-        Some((domain, name)) => same(user, name) && caller.domain.as_deref().is_some_and(|it| same(it, domain)),
-        None => same(user, entry),
-    }
+    caller.sids.iter().any(|sid| sid.eq_ignore_ascii_case(entry)) || is_account(caller, entry)
 }
 
 /// The highest level of access that a caller has.

@@ -5,8 +5,8 @@
 //! - [`observe`]: what calls reached a server, and how.
 //! - [`client`]: clients of ours with credentials.
 //! - [`proxy`], [`pcap`]: what travels, recorded or changed on the way.
+//! - [`fuzz`]: hostile octets for all of it; [`load`]: more of everything than a server may have.
 //! - [`chaos`]: everything that may happen on the way, by chance.
-//! - [`fuzz`]: hostile octets for all of it.
 //! - [`programs`]: other people's programs; [`smbtorture`], [`rpcclient`], [`samba`], [`impacket`],
 //!   [`tshark`] run them; [`file_server`] is Samba with shares; [`kerberos`] has realms.
 //!
@@ -21,11 +21,13 @@ pub mod file_server;
 pub mod fuzz;
 pub mod impacket;
 pub mod kerberos;
+pub mod load;
 pub mod node;
 pub mod observe;
 pub mod pcap;
 pub mod programs;
 pub mod proxy;
+pub mod python;
 pub mod registry;
 pub mod rpcclient;
 pub mod samba;

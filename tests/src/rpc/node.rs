@@ -108,6 +108,12 @@ impl Node {
         Ok(Self { server, address, log, trial })
     }
 
+    /// The server itself.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {

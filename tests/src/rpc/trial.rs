@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
 };
 
@@ -27,7 +27,24 @@ struct Shared {
     tickets: Mutex<HashMap<u32, Arc<Semaphore>>>,
     waiting: AtomicU32,
     cancelled: AtomicU32,
+    dropped: AtomicU32,
+    stubborn: AtomicBool,
     counters: AtomicU32,
+}
+
+/// A call of `TrialWait` that waits.
+struct Waiting<'a> {
+    shared: &'a Shared,
+    ended: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.shared.waiting.fetch_sub(1, Ordering::SeqCst);
+        if !self.ended {
+            self.shared.dropped.fetch_add(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// What a counter's handle stands for.
@@ -54,6 +71,21 @@ impl Trial {
         self.shared.cancelled.load(Ordering::SeqCst)
     }
 
+    /// How many calls of `TrialWait` were dropped before they ended.
+    pub fn dropped(&self) -> u32 {
+        self.shared.dropped.load(Ordering::SeqCst)
+    }
+
+    /// Lets a waiting call go.
+    pub fn release(&self, ticket: u32) {
+        self.ticket(ticket).add_permits(1);
+    }
+
+    /// From now on waiting calls do not care whether they are cancelled.
+    pub fn be_stubborn(&self) {
+        self.shared.stubborn.store(true, Ordering::SeqCst);
+    }
+
     /// How many counters are open.
     pub fn counters(&self) -> u32 {
         self.shared.counters.load(Ordering::SeqCst)
@@ -68,7 +100,12 @@ impl Trial {
 /// The octets that `TrialMake` returns.
 #[must_use]
 pub fn pattern(len: u32, seed: u32) -> Bytes {
-    (0..len).map(|index| index.wrapping_mul(31).wrapping_add(seed).to_le_bytes()[0]).collect()
+    // It repeats itself, and copying is cheap.
+    let period: Vec<u8> = (0..256u32).map(|index| index.wrapping_mul(31).wrapping_add(seed).to_le_bytes()[0]).collect();
+    let len = usize::try_from(len).unwrap_or(usize::MAX);
+    let mut all = period.repeat(len.div_ceil(period.len()));
+    all.truncate(len);
+    all.into()
 }
 
 /// The number of a level in RPC ([MS-RPCE] 2.2.1.1.8).
@@ -106,11 +143,13 @@ impl Server for Trial {
     async fn trial_wait(&self, call: &Call, ticket: u32) -> Outcome<(), Win32Error> {
         let ticket = self.ticket(ticket);
         self.shared.waiting.fetch_add(1, Ordering::SeqCst);
+        let mut waiting = Waiting { shared: &self.shared, ended: false };
         let released = tokio::select! {
             permit = ticket.acquire() => permit.map(tokio::sync::SemaphorePermit::forget).is_ok(),
-            () = call.cancelled() => false,
+            () = call.cancelled(), if !self.shared.stubborn.load(Ordering::SeqCst) => false,
         };
-        self.shared.waiting.fetch_sub(1, Ordering::SeqCst);
+        waiting.ended = true;
+        drop(waiting);
         if released {
             return Ok(());
         }
@@ -119,7 +158,7 @@ impl Server for Trial {
     }
 
     async fn trial_release(&self, _call: &Call, ticket: u32) -> Outcome<(), Win32Error> {
-        self.ticket(ticket).add_permits(1);
+        self.release(ticket);
         Ok(())
     }
 

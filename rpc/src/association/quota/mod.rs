@@ -24,6 +24,9 @@ use super::{Principal, TransportInfo};
 /// What a fragment of a request costs beside its stub's octets: what is kept for it.
 pub const FRAGMENT_COST: usize = 128;
 
+/// Lines that clients may cause in the log each second.
+const LINES: u64 = 20;
+
 /// Who shares a client's allowance.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ClientKey {
@@ -66,7 +69,9 @@ pub struct Quotas {
     used: Counters,
     steps: Arc<Semaphore>,
     clients: Mutex<HashMap<ClientKey, Weak<ClientQuota>>>,
+    refusals: refused::Throttle,
     log: refused::Throttle,
+    counts: refused::Counts,
     running: watch::Sender<bool>,
 }
 
@@ -125,7 +130,7 @@ impl Counters {
 }
 
 impl SharedLimits {
-    fn of(&self, resource: Resource) -> Allowance {
+    pub(crate) fn of(&self, resource: Resource) -> Allowance {
         match resource {
             Resource::Connections => self.connections,
             Resource::Groups => self.groups,
@@ -157,7 +162,9 @@ impl Quotas {
             used: Counters::default(),
             steps: semaphore(limits.provider_steps.total),
             clients: Mutex::default(),
-            log: refused::Throttle::default(),
+            refusals: refused::Throttle::new(1),
+            log: refused::Throttle::new(LINES),
+            counts: refused::Counts::default(),
             running: watch::Sender::new(false),
         }
     }
@@ -206,9 +213,20 @@ impl Quotas {
     /// Something is refused because of a limit. Everything that is goes through here.
     pub fn refused(&self, refused: Refused) {
         tracing::debug!(%refused, "refused");
-        if let Some(left_out) = self.log.admit() {
-            tracing::warn!(%refused, not_logged = left_out, "a client was refused something");
+        self.counts.count(refused);
+        if let Some(not_logged) = self.refusals.admit() {
+            tracing::warn!(%refused, not_logged, "a client was refused something");
         }
+    }
+
+    /// How often something was refused: what, whose limit it was, and how often.
+    pub fn refusals(&self) -> Vec<(Refused, u64)> {
+        self.counts.all()
+    }
+
+    /// Whether a line that clients cause may go into the log, and how many before it could not.
+    pub(crate) fn may_log(&self) -> Option<u64> {
+        self.log.admit()
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ClientKey, Weak<ClientQuota>>> {

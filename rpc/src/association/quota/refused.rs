@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::atomic::{AtomicU64, Ordering},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 /// Something that a server has limited amounts of.
@@ -141,37 +141,106 @@ impl fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Lets a line into the log every second, and counts what it does not let in: an attack must not
-/// fill the disk.
-#[derive(Debug)]
-pub(super) struct Throttle {
-    start: Instant,
-    /// Milliseconds from `start` on until which nothing is let in.
-    quiet_until: AtomicU64,
-    left_out: AtomicU64,
+/// How often everything was refused.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    too_many: [[AtomicU64; Scope::ALL.len()]; Resource::ALL.len()],
+    shutting_down: AtomicU64,
+    timed_out: [AtomicU64; Deadline::ALL.len()],
 }
 
-impl Default for Throttle {
-    fn default() -> Self {
-        Self { start: Instant::now(), quiet_until: AtomicU64::new(0), left_out: AtomicU64::new(0) }
+impl Counts {
+    pub(super) fn count(&self, refused: Refused) {
+        let counter = match refused {
+            Refused::TooMany(resource, scope) => {
+                self.too_many.get(resource as usize).and_then(|scopes| scopes.get(scope as usize))
+            }
+            Refused::ShuttingDown => Some(&self.shutting_down),
+            Refused::TimedOut(deadline) => self.timed_out.get(deadline as usize),
+        };
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn all(&self) -> Vec<(Refused, u64)> {
+        let too_many = Resource::ALL.into_iter().zip(&self.too_many).flat_map(|(resource, scopes)| {
+            let scopes = Scope::ALL.into_iter().zip(scopes);
+            scopes.map(move |(scope, count)| (Refused::TooMany(resource, scope), count))
+        });
+        let timed_out = Deadline::ALL.into_iter().zip(&self.timed_out);
+        let timed_out = timed_out.map(|(deadline, count)| (Refused::TimedOut(deadline), count));
+        let all = too_many.chain(timed_out).chain([(Refused::ShuttingDown, &self.shutting_down)]);
+        all.map(|(refused, count)| (refused, count.load(Ordering::Relaxed))).filter(|&(_, count)| count > 0).collect()
     }
 }
 
+/// Lets some lines into the log every second, and counts what it does not let in: an attack must
+/// not fill the disk.
+#[derive(Debug)]
+pub(super) struct Throttle {
+    start: Instant,
+    /// Lines in a second.
+    lines: u64,
+    /// The second that lines are counted in, from `start` on.
+    second: AtomicU64,
+    counted: AtomicU64,
+    left_out: AtomicU64,
+}
+
 impl Throttle {
-    const PERIOD: Duration = Duration::from_secs(1);
+    pub(super) fn new(lines: u64) -> Self {
+        let zero = || AtomicU64::new(0);
+        Self { start: Instant::now(), lines, second: zero(), counted: zero(), left_out: zero() }
+    }
 
     /// How many were left out since the last one that was let in; `None` if this one is left out.
     pub(super) fn admit(&self) -> Option<u64> {
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        let now = millis(self.start.elapsed());
-        let quiet_until = self.quiet_until.load(Ordering::Relaxed);
-        let next = now.saturating_add(millis(Self::PERIOD));
-        let admitted = now >= quiet_until
-            && self.quiet_until.compare_exchange(quiet_until, next, Ordering::Relaxed, Ordering::Relaxed).is_ok();
-        if admitted {
+        let now = self.start.elapsed().as_secs();
+        if self.second.swap(now, Ordering::Relaxed) != now {
+            self.counted.store(0, Ordering::Relaxed);
+        }
+        if self.counted.fetch_add(1, Ordering::Relaxed) < self.lines {
             return Some(self.left_out.swap(0, Ordering::Relaxed));
         }
         self.left_out.fetch_add(1, Ordering::Relaxed);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_has_a_counter_of_its_own() {
+        let counts = Counts::default();
+        let mut expected = Vec::new();
+        for (index, resource) in Resource::ALL.into_iter().enumerate() {
+            assert_eq!(resource as usize, index);
+            for (index, scope) in Scope::ALL.into_iter().enumerate() {
+                assert_eq!(scope as usize, index);
+                expected.push((Refused::TooMany(resource, scope), 1));
+            }
+        }
+        for (index, deadline) in Deadline::ALL.into_iter().enumerate() {
+            assert_eq!(deadline as usize, index);
+            expected.push((Refused::TimedOut(deadline), 1));
+        }
+        expected.push((Refused::ShuttingDown, 1));
+        assert_eq!(counts.all(), []);
+        expected.iter().for_each(|&(refused, _)| counts.count(refused));
+        assert_eq!(counts.all(), expected);
+    }
+
+    #[test]
+    fn lines_that_are_left_out_are_counted() {
+        let throttle = Throttle::new(2);
+        // In whichever second that falls.
+        let admitted: Vec<_> = (0..1000).map(|_| throttle.admit()).collect();
+        let lines = admitted.iter().flatten().count();
+        assert!((2..=6).contains(&lines), "{lines} lines");
+        let told: u64 = admitted.into_iter().flatten().sum();
+        assert_eq!(told + throttle.left_out.load(Ordering::Relaxed) + lines as u64, 1000);
     }
 }

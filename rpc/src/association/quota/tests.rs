@@ -1,4 +1,5 @@
 use super::*;
+use crate::auth::PeerIdentity;
 
 fn quotas(total: usize, per_client: usize) -> Arc<Quotas> {
     Quotas::new(SharedLimits { calls: Allowance::new(total, per_client), ..SharedLimits::default() })
@@ -54,6 +55,18 @@ fn addresses_of_one_host_are_one_client() {
     assert_eq!(at("::ffff:192.0.2.1"), at("192.0.2.1"));
     assert_ne!(at("192.0.2.1"), at("192.0.2.2"));
     assert_ne!(at("::1"), at("::2"));
+}
+
+#[test]
+fn local_clients_are_users_and_pipes_accounts() {
+    let identity = |user: &str| PeerIdentity { user: Some(user.to_owned()), ..PeerIdentity::default() };
+    let local = |uid| TransportInfo { uid: Some(uid), identity: Some(identity("ann")), ..TransportInfo::default() };
+    assert_eq!(ClientKey::of(&local(7)), ClientKey::User(7));
+    let pipe = |user| TransportInfo { identity: Some(identity(user)), ..TransportInfo::default() };
+    assert_eq!(ClientKey::of(&pipe("ann")), ClientKey::of(&pipe("ANN")));
+    assert_ne!(ClientKey::of(&pipe("ann")), ClientKey::of(&pipe("bob")));
+    let address = Some(([192, 0, 2, 1], 445).into());
+    assert_eq!(ClientKey::of(&TransportInfo { address, ..pipe("ann") }), at("192.0.2.1"));
 }
 
 #[test]

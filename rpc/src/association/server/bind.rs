@@ -1,6 +1,6 @@
 //! bind, alter_context and auth3: presentation contexts, association groups, security legs.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, sync::Arc};
 
 use bytes::Bytes;
 use msrpc_ndr::{AuthLevel, ByteOrder, Encoding, Syntax};
@@ -12,6 +12,7 @@ use super::{
 use crate::{
     association::{bind_phase::BindPdu, quota::Resource, security::Security},
     auth::{AuthError, Step},
+    metrics::AuthOutcome,
     pdu::{
         Bind, BindAck, BindFeatures, ContextElement, ContextResult, Head, Header, MUST_RECV_FRAG_SIZE, NakReason,
         Outcome, PduType, PfcFlags, RejectReason, SecTrailer, SyntaxId, verification::PContext, write_pdu,
@@ -39,6 +40,16 @@ impl ServerAssociation {
         }
         if header.ptype == PduType::Bind {
             self.phase = Phase::Binding;
+        }
+        let whole = header.is_first() && header.is_last();
+        if !whole && !self.take_octets(frame.octets.len()) {
+            return match header.ptype {
+                PduType::Bind => {
+                    self.write_nak(&header, NakReason::LOCAL_LIMIT_EXCEEDED);
+                    self.end(CloseReason::BindRefused(NakReason::LOCAL_LIMIT_EXCEEDED));
+                }
+                _ => self.protocol_error(&header, CloseReason::AlterRefused("too many octets")),
+            };
         }
         match self.reassembly.push(frame, self.config.limits.max_bind) {
             Ok(None) => {}
@@ -184,7 +195,10 @@ impl ServerAssociation {
 
     /// Sends an answer, after the security leg that it carries.
     fn answer(&mut self, header: Header, ack: BindAck, leg: Option<(u32, StepJob)>) {
-        let Some((id, job)) = leg else { return self.write_ack(&header, &ack, None) };
+        let Some((id, job)) = leg else {
+            self.partial = None;
+            return self.write_ack(&header, &ack, None);
+        };
         self.step = Some(PendingStep { header, security: id, ack: Some(ack) });
         self.run(job);
     }
@@ -206,6 +220,7 @@ impl ServerAssociation {
     /// The outcome of a security leg.
     pub(super) fn on_step(&mut self, done: StepDone) {
         let Some(PendingStep { header, security: id, ack }) = self.step.take() else { return };
+        self.partial = None;
         let Some(index) = self.security.iter().position(|entry| entry.id == id) else { return };
         let StepDone { context, result } = done;
         let (auth_type, level) = self.security.get(index).map_or((0, AuthLevel::None), |e| (e.auth_type, e.level));
@@ -217,12 +232,17 @@ impl ServerAssociation {
                 let identity = security.context.peer();
                 let anonymous = identity.as_ref().is_none_or(|identity| identity.user.is_none());
                 let key = security.context.session_key();
+                let outcome = if anonymous { AuthOutcome::Anonymous } else { AuthOutcome::Accepted };
+                self.config.metrics.authenticated(auth_type, outcome);
                 match self.caller(identity.as_ref(), auth_type, level, key) {
                     Some(association) => (SecurityState::Done { security, association, anonymous }, token),
                     None => (SecurityState::Failed, None),
                 }
             }
-            Err(error) => return self.leg_failed(&header, index, error),
+            Err(error) => {
+                self.config.metrics.authenticated(auth_type, AuthOutcome::Refused);
+                return self.leg_failed(&header, index, error);
+            }
         };
         let trailer = match &state {
             SecurityState::Waiting(security) | SecurityState::Done { security, .. } => Some(security.trailer()),
@@ -244,7 +264,9 @@ impl ServerAssociation {
         }
         match header.ptype {
             PduType::Auth3 => {
-                tracing::warn!(%error, "authentication failed");
+                if let Some(not_logged) = self.config.quotas.may_log() {
+                    tracing::warn!(%error, not_logged, "authentication failed");
+                }
                 return;
             }
             PduType::Bind => self.write_nak(header, NakReason::INVALID_CHECKSUM),
@@ -264,7 +286,7 @@ impl ServerAssociation {
         flags.set(PfcFlags::SUPPORT_HEADER_SIGN, signing);
         let head = Head { ptype, flags, order: header.order(), call_id: header.call_id };
         let verifier = token.as_ref().map(|(trailer, token)| (*trailer, token.as_slice()));
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         match write_pdu(&mut self.control, head, verifier, |w| ack.write(w)) {
             Ok(()) => self.phase = Phase::Bound,
             Err(error) => self.end(error.into()),
@@ -286,7 +308,7 @@ impl ServerAssociation {
                 Ok(id)
             }
             Err(error) => {
-                tracing::info!(%error, "bind refused");
+                tracing::debug!(%error, "bind refused");
                 Err(match error {
                     crate::association::GroupError::TooMany(_) => NakReason::LOCAL_LIMIT_EXCEEDED,
                     _ => NakReason::NOT_SPECIFIED,
@@ -324,10 +346,25 @@ impl ServerAssociation {
                 if !self.take(Resource::Contexts, self.contexts.len(), self.config.limits.max_contexts) {
                     return ContextResult::reject(RejectReason::LOCAL_LIMIT);
                 }
-                self.contexts.insert(element.id, Presentation { service, syntax, named });
+                let metrics = self.config.metrics.interface(service.interface());
+                self.contexts.insert(element.id, Arc::new(Presentation { service, syntax, named, metrics }));
             }
         }
         ContextResult::accept(syntax)
+    }
+
+    /// Takes room for octets of a fragmented PDU, which it needs until its leg has been processed.
+    fn take_octets(&mut self, octets: usize) -> bool {
+        match &mut self.partial {
+            Some(lease) => lease.grow(octets).is_ok(),
+            None => match self.client.take(Resource::RequestOctets, octets) {
+                Ok(lease) => {
+                    self.partial = Some(lease);
+                    true
+                }
+                Err(_refused) => false,
+            },
+        }
     }
 
     /// Takes one more of what the connection keeps until it ends, and has `present` of.

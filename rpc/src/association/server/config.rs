@@ -7,7 +7,7 @@ use msrpc_ndr::{AuthLevel, CallLimits, HandleTable, Service, SessionKey, Syntax}
 use crate::{
     association::{Acceptor, AssociationGroups, Quotas},
     auth::PeerIdentity,
-    mgmt::Statistics,
+    metrics::ServerMetrics,
     pdu::{BindFeatures, MUST_RECV_FRAG_SIZE, SyntaxId},
 };
 
@@ -28,7 +28,7 @@ pub struct ServerConfig {
     /// What there is in all and for each client, and how much of it is in use.
     pub quotas: Arc<Quotas>,
     /// Counters.
-    pub statistics: Arc<Statistics>,
+    pub metrics: Arc<ServerMetrics>,
 }
 
 impl ServerConfig {
@@ -42,7 +42,7 @@ impl ServerConfig {
             features: BindFeatures::SECURITY_CONTEXT_MULTIPLEXING | BindFeatures::KEEP_CONNECTION_ON_ORPHAN,
             limits: ServerLimits::default(),
             quotas: Arc::default(),
-            statistics: Arc::default(),
+            metrics: Arc::default(),
         }
     }
 

@@ -24,11 +24,12 @@ use super::{
     body::BodySender,
     framing::{Frame, Input},
     inbound::Inbound,
-    quota::{CallLease, ClientKey, ClientQuota, Lease, Refused},
+    quota::{CallLease, ClientKey, ClientQuota, Lease},
     security::Security,
 };
 use crate::{
     auth::AuthError,
+    metrics::{CallMeter, InterfaceMetrics},
     pdu::{
         BindFeatures, BindNak, FaultHead, Head, Header, NakReason, PduError, PduType, PfcFlags, Verifier,
         split_verifier, verification::PContext, write_pdu,
@@ -72,6 +73,8 @@ pub struct IncomingCall {
     pub request: Body,
     /// What the call takes of the client's allowance: to be kept as long as the implementation runs.
     pub lease: CallLease,
+    /// Counts the call until it is dropped.
+    pub meter: CallMeter,
 }
 
 impl std::fmt::Debug for IncomingCall {
@@ -137,8 +140,10 @@ pub struct ServerAssociation {
     queued: Arc<AtomicUsize>,
     phase: Phase,
     reassembly: Reassembly,
+    /// Octets of a fragmented PDU of the bind phase.
+    partial: Option<Lease>,
     step: Option<bind::PendingStep>,
-    contexts: HashMap<u16, Presentation>,
+    contexts: HashMap<u16, Arc<Presentation>>,
     security: Vec<SecurityEntry>,
     /// The security context of the bind; `None` if it had none.
     bound_security: Option<u32>,
@@ -190,12 +195,12 @@ pub enum Unfinished {
 }
 
 /// A presentation context.
-#[derive(Clone)]
 struct Presentation {
     service: Arc<dyn Service>,
     syntax: Syntax,
     /// As the client named them.
     named: PContext,
+    metrics: Arc<InterfaceMetrics>,
 }
 
 impl std::fmt::Debug for Presentation {
@@ -243,7 +248,7 @@ struct Incoming {
     call: Option<Call>,
     /// How often it has been cancelled before it ran.
     cancel_count: u8,
-    service: Presentation,
+    service: Arc<Presentation>,
 }
 
 /// A call whose response has not been sent.
@@ -283,6 +288,7 @@ impl ServerAssociation {
             queued: Arc::default(),
             phase: Phase::Established,
             reassembly: Reassembly::default(),
+            partial: None,
             step: None,
             contexts: HashMap::new(),
             security: Vec::new(),
@@ -390,14 +396,9 @@ impl ServerAssociation {
     pub fn say_goodbye(&mut self) {
         if self.phase == Phase::Bound && self.close.is_none() {
             let head = Head { ptype: PduType::Shutdown, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head, None, |_| Ok(()));
         }
-    }
-
-    /// Notes that the client is refused something.
-    pub fn refused(&self, refused: Refused) {
-        self.config.quotas.refused(refused);
     }
 
     /// What the client has begun and not ended, beside calls.
@@ -431,7 +432,7 @@ impl ServerAssociation {
     }
 
     fn on_frame(&mut self, frame: Frame) {
-        self.config.statistics.packet_in();
+        self.config.metrics.pdu_received();
         self.frames += 1;
         let ptype = frame.header.ptype;
         let bind_phase = matches!(ptype, PduType::Bind | PduType::AlterContext | PduType::Auth3);
@@ -452,7 +453,7 @@ impl ServerAssociation {
         let head = |ptype| Head { ptype, flags: PfcFlags::WHOLE, order: ByteOrder::Little, call_id: 0 };
         if self.phase == Phase::Established {
             let nak = BindNak::new(NakReason::PROTOCOL_VERSION);
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             let _ = write_pdu(&mut self.control, head(PduType::BindNak), None, |w| nak.write(w));
         } else {
             self.write_fault(0, 0, ByteOrder::Little, 0, Fault::PROTOCOL_ERROR);
@@ -476,6 +477,7 @@ impl ServerAssociation {
                 return self.end(CloseReason::Protection { call_id, error });
             }
         }
+        self.config.metrics.cancelled(orphaned);
         if let Some(incoming) = self.incoming.take_if(|incoming| orphaned && incoming.call_id == call_id) {
             incoming.stub.fail(TransportError::new("the client abandoned the call"));
         }
@@ -514,7 +516,7 @@ impl ServerAssociation {
         let nak = BindNak::new(reason);
         let Header { call_id, .. } = *header;
         let head = Head { ptype: PduType::BindNak, flags: PfcFlags::WHOLE, order: header.order(), call_id };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A refusal always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| nak.write(w));
     }
@@ -523,8 +525,9 @@ impl ServerAssociation {
         let mut flags = PfcFlags::WHOLE;
         flags.set(PfcFlags::DID_NOT_EXECUTE, fault.did_not_execute);
         let head = Head { ptype: PduType::Fault, flags, order, call_id };
+        self.config.metrics.fault_sent(fault);
         let fault = FaultHead { alloc_hint: 32, context_id, cancel_count, extended_error: false, status: fault.status };
-        self.config.statistics.packet_out();
+        self.config.metrics.pdu_sent();
         // A fault always fits.
         let _ = write_pdu(&mut self.control, head, None, |w| {
             fault.write(w);

@@ -200,6 +200,7 @@ impl ServerAssociation {
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
         let octets = stub.len();
+        service.metrics.request(head.opnum, octets);
         let busy = |_| Refusal::Fault(Fault::SERVER_TOO_BUSY);
         let lease = self.client.take_call(octets + FRAGMENT_COST).map_err(busy)?;
         let call = Call::on(&association, interface, head.opnum, encoding).with_object(head.object);
@@ -249,6 +250,7 @@ impl ServerAssociation {
         let octets = incoming.octets.saturating_add(stub.len()).min(most);
         let more = octets - incoming.octets + if incoming.piped { 0 } else { FRAGMENT_COST };
         incoming.octets = octets;
+        incoming.service.metrics.request(incoming.opnum, stub.len());
         incoming.fragments += 1;
         if !incoming.piped && incoming.fragments > self.config.limits.max_fragments {
             self.client.refuse(Resource::Fragments);
@@ -315,7 +317,9 @@ impl ServerAssociation {
         let checked = Trailer::parse(&octets)
             .and_then(|trailer| trailer.check(&request, &incoming.service.named, self.header_signing));
         if let Err(error) = checked {
-            tracing::warn!(call_id = header.call_id, %error, "request refused");
+            if let Some(not_logged) = self.config.quotas.may_log() {
+                tracing::warn!(call_id = header.call_id, %error, not_logged, "request refused");
+            }
             return Err(Refusal::Fault(Fault::ACCESS_DENIED));
         }
         incoming.stub.strip(octets.len());
@@ -337,7 +341,6 @@ impl ServerAssociation {
         request: Body,
     ) {
         self.serial += 1;
-        self.config.statistics.call_in();
         let key = CallKey { call_id, serial: self.serial };
         let pending = flags.contains(PfcFlags::PENDING_CANCEL);
         let active = Active {
@@ -357,7 +360,8 @@ impl ServerAssociation {
         }
         self.calls.insert(call_id, active);
         let service = std::sync::Arc::clone(&presentation.service);
-        self.events.push_back(Event::Call(IncomingCall { key, call, service, request, lease }));
+        let meter = presentation.metrics.begin(call.opnum());
+        self.events.push_back(Event::Call(IncomingCall { key, call, service, request, lease, meter }));
     }
 
     /// Who a request comes from, and at which level it counts.
@@ -390,12 +394,14 @@ impl ServerAssociation {
         session_key: Option<msrpc_ndr::SessionKey>,
     ) -> Option<Association> {
         let handles = self.group.as_ref()?.handles(Principal::of(identity));
-        let PeerIdentity { user, domain, sids } = identity.cloned().unwrap_or_default();
+        let PeerIdentity { user, domain, sids, mechanism } = identity.cloned().unwrap_or_default();
         let caller = Caller {
             user,
             domain,
             sids,
             auth_service,
+            // A provider that does not say is one itself.
+            mechanism: if mechanism == 0 { auth_service } else { mechanism },
             auth_level,
             transport: self.transport.protocol.clone(),
             address: self.transport.address,

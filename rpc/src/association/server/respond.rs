@@ -186,7 +186,7 @@ impl ServerAssociation {
             let last = reply
                 .emit(out, self.max_xmit_frag, security)
                 .map_err(|error| CloseReason::Protection { call_id: reply.call_id, error })?;
-            self.config.statistics.packet_out();
+            self.config.metrics.pdu_sent();
             if last {
                 return Ok(Sent::All);
             }

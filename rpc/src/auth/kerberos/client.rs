@@ -60,7 +60,7 @@ impl KerberosClient {
         if !leg.done {
             return Err(AuthError::Malformed("Kerberos: a leg too many".to_owned()));
         }
-        let session = Session::new(context, leg.flags, self.level, self.credentials.enctypes())?;
+        let session = Session::new(context, leg.flags, self.level)?;
         self.state = State::Established(session);
         Ok(Step { token: leg.token.map(|token| token.to_vec()), done: true })
     }
@@ -76,7 +76,9 @@ impl KerberosClient {
 /// The principal of a service. An address has none.
 fn service_name(target: &str) -> Result<Name, AuthError> {
     let (class, host) = target.split_once('/').unwrap_or(("", target));
-    if class.is_empty() || host.is_empty() || host.parse::<IpAddr>().is_ok() {
+    // An IPv6 address may have a zone.
+    let address = host.split('%').next().unwrap_or(host);
+    if class.is_empty() || host.is_empty() || address.parse::<IpAddr>().is_ok() {
         return Err(AuthError::NoServiceName(host.to_owned()));
     }
     // Several components or a realm: nothing to be added.
@@ -132,7 +134,7 @@ impl SecurityContext for KerberosClient {
 
     fn session_key(&self) -> Option<SessionKey> {
         match &self.state {
-            State::Established(session) => session.session_key(),
+            State::Established(session) => Some(session.session_key()),
             _ => None,
         }
     }

@@ -10,7 +10,7 @@ use std::{
 use msrpc_gssapi::{Credential, MemoryCache, Name, NameForm, Store};
 use zeroize::Zeroizing;
 
-use super::{KerberosError, enctypes};
+use super::{KerberosError, text};
 use crate::auth::AuthError;
 
 /// How long before its end a ticket that we asked for ourselves is replaced; a tenth of its life if
@@ -21,7 +21,6 @@ const RENEWAL: Duration = Duration::from_secs(5 * 60);
 #[derive(Clone)]
 pub struct KerberosCredentials {
     source: Arc<Source>,
-    rc4: bool,
 }
 
 enum Source {
@@ -40,7 +39,7 @@ enum Secret {
 #[derive(Default)]
 struct Tickets {
     current: Option<(Arc<MemoryCache>, Instant)>,
-    failure: Option<(Instant, KerberosError)>,
+    failure: Option<(Instant, AuthError)>,
 }
 
 /// A credential, and the cache that has to outlive it.
@@ -77,23 +76,12 @@ impl KerberosCredentials {
         Self::own(principal.into(), Secret::Password(Zeroizing::new(password.into())))
     }
 
-    /// Allows session keys of RC4 too, for servers that have nothing better. [RFC 8429] deprecates it.
-    #[must_use]
-    pub fn with_rc4(mut self) -> Self {
-        self.rc4 = true;
-        self
-    }
-
     fn of(source: Source) -> Self {
-        Self { source: Arc::new(source), rc4: false }
+        Self { source: Arc::new(source) }
     }
 
     fn own(principal: String, secret: Secret) -> Self {
         Self::of(Source::Own { principal, secret, tickets: Mutex::default() })
-    }
-
-    pub(super) fn enctypes(&self) -> &'static [i32] {
-        enctypes(self.rc4)
     }
 
     /// A credential for one context. May ask a KDC.
@@ -112,7 +100,6 @@ impl KerberosCredentials {
             }
         };
         acquired.credential.set_no_ci_flags()?;
-        acquired.credential.set_enctypes(self.enctypes())?;
         Ok(acquired)
     }
 }
@@ -127,7 +114,7 @@ fn principal_name(principal: &str) -> Result<Name, AuthError> {
 }
 
 /// The cache with tickets that are still good, or new ones.
-fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<Arc<MemoryCache>, KerberosError> {
+fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<Arc<MemoryCache>, AuthError> {
     let asked = Instant::now();
     let mut tickets = tickets.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some((cache, _)) = tickets.current.as_ref().filter(|(_, until)| asked < *until) {
@@ -146,12 +133,11 @@ fn tickets_of(name: &Name, secret: &Secret, tickets: &Mutex<Tickets>) -> Result<
 }
 
 /// Asks the KDC for tickets; gives them, and the time when they are to be replaced.
-fn ask(name: &Name, secret: &Secret) -> Result<(Arc<MemoryCache>, Instant), KerberosError> {
-    let cache = MemoryCache::new()?;
+fn ask(name: &Name, secret: &Secret) -> Result<(Arc<MemoryCache>, Instant), AuthError> {
+    let cache = MemoryCache::new().map_err(KerberosError::from)?;
     let credential = match secret {
         Secret::Keytab(path) => {
-            let path = path.to_string_lossy();
-            let store = Store { cache: Some(cache.name()), client_keytab: Some(path.as_ref()), ..Store::default() };
+            let store = Store { cache: Some(cache.name()), client_keytab: Some(text(path)?), ..Store::default() };
             Credential::initiator(Some(name), &store)?
         }
         Secret::Password(password) => {
@@ -173,6 +159,6 @@ impl fmt::Debug for KerberosCredentials {
             Source::Own { principal, secret: Secret::Keytab(_), .. } => ("keytab", Some(principal.as_str())),
             Source::Own { principal, secret: Secret::Password(_), .. } => ("password", Some(principal.as_str())),
         };
-        f.debug_struct("KerberosCredentials").field("from", &kind).field("name", &name).finish_non_exhaustive()
+        f.debug_struct("KerberosCredentials").field("from", &kind).field("name", &name).finish()
     }
 }

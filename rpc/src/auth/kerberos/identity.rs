@@ -2,7 +2,7 @@
 
 use msrpc_gssapi::Name;
 
-use super::pac;
+use super::{AUTH_TYPE, pac};
 use crate::auth::{AuthError, PeerIdentity};
 
 /// The identity of an authenticated client.
@@ -16,7 +16,7 @@ pub(super) fn of(name: &Name) -> Result<PeerIdentity, AuthError> {
         Some(attribute) => pac::sids(&attribute.value)?,
         None => Vec::new(),
     };
-    Ok(PeerIdentity { user: Some(user), domain: realm, sids })
+    Ok(PeerIdentity { user: Some(user), domain: realm, sids, mechanism: AUTH_TYPE })
 }
 
 /// The parts of a principal as the library writes it: the name with its instance, and the realm.

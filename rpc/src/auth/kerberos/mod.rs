@@ -8,9 +8,15 @@
 //!
 //! - Replayed, missing and reordered PDUs are noticed on both sides: a peer that does not ask for that
 //!   is refused where PDUs are protected.
-//! - The session key is AES, 128 or 256 bits. RC4 has to be allowed explicitly
-//!   ([`KerberosServerConfig::allow_rc4`], [`KerberosCredentials::with_rc4`]).
+//! - The session key is AES, 128 or 256 bits: whichever of those `krb5.conf` permits. RC4, which
+//!   [RFC 8429] deprecates, is refused even where the KDC and `krb5.conf` have it.
 //! - At privacy, a PDU that is only signed is refused.
+//!
+//! The library establishes contexts; the tokens of PDUs are made here ([RFC 4121]), in place, where the
+//! session key is AES with SHA-1, as everywhere with Windows. The library's own cipher is slower. With
+//! the newer AES with SHA-2 ([RFC 8009]) the library makes them too.
+//!
+//! A ticket's lifetime limits when a context can be established, not how long it is used.
 //!
 //! A client asks KDCs, which may take as long as the library's configuration says (27 seconds for one
 //! that is silent). That happens on threads that may block, at most [`MAX_STEPS`] at a time, and the
@@ -18,7 +24,9 @@
 
 mod client;
 mod credentials;
+mod crypto;
 mod identity;
+mod message;
 mod pac;
 mod server;
 mod session;
@@ -28,10 +36,12 @@ pub use credentials::KerberosCredentials;
 pub use msrpc_gssapi::{Error as KerberosError, Reason, Unavailable};
 pub use server::{KerberosAcceptor, KerberosServer, KerberosServerConfig};
 
-use msrpc_gssapi::{Flags, enctype};
+use std::path::Path;
+
+use msrpc_gssapi::Flags;
 use msrpc_ndr::AuthLevel;
 
-use super::Oid;
+use super::{AuthError, Oid};
 
 /// The authentication service number of Kerberos ([MS-RPCE] 2.2.1.1.7).
 pub const AUTH_TYPE: u8 = 16;
@@ -41,11 +51,6 @@ pub const MAX_STEPS: usize = 64;
 
 /// Windows' misspelt identifier goes first, as every client of its servers has it.
 const OIDS: &[Oid] = &[Oid::MS_KERBEROS, Oid::KERBEROS];
-
-/// The encryption types of session keys.
-const AES: &[i32] = &[enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256];
-const AES_AND_RC4: &[i32] =
-    &[enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256, enctype::RC4];
 
 /// Whether Kerberos can be used here.
 ///
@@ -67,8 +72,9 @@ fn features(level: AuthLevel) -> Flags {
     }
 }
 
-fn enctypes(rc4: bool) -> &'static [i32] {
-    if rc4 { AES_AND_RC4 } else { AES }
+/// A path as the library takes it.
+fn text(path: &Path) -> Result<&str, AuthError> {
+    path.to_str().ok_or_else(|| AuthError::Accounts(format!("the path {} is no UTF-8", path.display())))
 }
 
 /// What may help, after what the library says.
@@ -80,7 +86,8 @@ pub(super) fn hint(error: &KerberosError) -> &'static str {
         Reason::Replay => ": a replayed token",
         Reason::WrongKey => ": the key in the keytab is not the one that the KDC has; extract it again",
         Reason::KeyVersion => ": the keytab is older or newer than the ticket; extract it again, or get a new ticket",
-        Reason::NoKey | Reason::NoKeytab => ": put the service's key into the keytab, readable for this process",
+        Reason::NoKey => ": put the key into the keytab, readable for this process",
+        Reason::WrongPassword => ": the password, or the key in the keytab, is wrong",
         Reason::UnknownService => ": register the service principal, or set target_principal",
         Reason::KdcUnreachable | Reason::UnknownRealm | Reason::Configuration => ": check krb5.conf and the network",
         Reason::ReplayCache => ": make its folder writable, or name another file",

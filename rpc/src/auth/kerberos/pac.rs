@@ -34,7 +34,13 @@ pub(super) fn sids(logon_info: &[u8]) -> Result<Vec<String>, AuthError> {
     if let Some(domain) = info.resource_group_domain_sid.as_ref().map(text) {
         sids.extend(groups(&domain, info.resource_group_ids.as_deref()));
     }
+    sids.retain(|sid| !is_local(sid));
     Ok(sids)
+}
+
+/// Who is in a group of this host, be it BUILTIN's or the system's own, no KDC has to say.
+fn is_local(sid: &str) -> bool {
+    ["S-1-5-32-", "S-1-22-"].iter().any(|prefix| sid.starts_with(prefix))
 }
 
 fn groups(domain: &str, members: Option<&[GroupMembership]>) -> impl Iterator<Item = String> {
@@ -111,6 +117,32 @@ mod tests {
         info.user_id = 0;
         let expected = [format!("{DOMAIN}-1"), format!("{DOMAIN}-4"), "S-1-0x010200000003-9-7".to_owned()];
         assert_eq!(sids(&encoded(info)).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_kdc_does_not_make_administrators_of_this_host() {
+        let mut info = decoded();
+        let sid = |authority, sub_authority: &[u32]| {
+            let mut sid = info.logon_domain_id.clone().unwrap();
+            sid.identifier_authority.value = [0, 0, 0, 0, 0, authority];
+            sid.sub_authority = sub_authority.to_vec();
+            Some(sid)
+        };
+        let sids_of = [sid(5, &[32, 544]), sid(22, &[1, 0]), sid(18, &[1])];
+        let extra = info.extra_sids.as_ref().unwrap()[0].clone();
+        info.extra_sids = Some(
+            sids_of
+                .map(|sid| {
+                    let mut extra = extra.clone();
+                    extra.sid = sid;
+                    extra
+                })
+                .to_vec(),
+        );
+        info.sid_count = 3;
+        let told = sids(&encoded(info)).unwrap();
+        assert!(told.contains(&"S-1-18-1".to_owned()), "{told:?}");
+        assert!(!told.iter().any(|sid| sid == "S-1-5-32-544" || sid == "S-1-22-1-0"), "{told:?}");
     }
 
     #[test]

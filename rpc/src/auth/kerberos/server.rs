@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf, sync::Arc};
 use msrpc_gssapi::{Accepted, Context, Credential, Flags, Name, NameForm, Store};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-use super::{AUTH_TYPE, OIDS, enctypes, identity, session::Session};
+use super::{AUTH_TYPE, OIDS, identity, session::Session, text};
 use crate::auth::{AuthError, Mechanism, Oid, PduParts, PeerIdentity, SecurityContext, Step};
 
 /// How a server accepts Kerberos.
@@ -19,10 +19,9 @@ pub struct KerberosServerConfig {
     /// The only principal that clients may have tickets for. Default: any that the keytab has a key of.
     pub principal: Option<String>,
     /// The file in which tickets are remembered, so that each lets in once. All services with the
-    /// same key have to share it. Default: the library's, in `KRB5RCACHEDIR` or `/var/tmp`.
+    /// same key have to share it. Default: the library's, in `KRB5RCACHEDIR` or `/var/tmp`. A file takes
+    /// MIT Kerberos 1.18 or later.
     pub replay_cache: Option<PathBuf>,
-    /// Whether session keys of RC4 are allowed. [RFC 8429] deprecates them. Default: no.
-    pub allow_rc4: bool,
 }
 
 impl KerberosServerConfig {
@@ -36,7 +35,6 @@ impl KerberosServerConfig {
 #[derive(Clone, Debug)]
 pub struct KerberosAcceptor {
     credential: Arc<Credential>,
-    enctypes: &'static [i32],
 }
 
 impl KerberosAcceptor {
@@ -46,14 +44,12 @@ impl KerberosAcceptor {
     ///
     /// If the library is missing, or the keytab cannot be read or lacks the principal's key.
     pub fn new(config: &KerberosServerConfig) -> Result<Self, AuthError> {
-        let keytab = config.keytab.as_ref().map(|path| path.to_string_lossy());
-        let replay_cache = config.replay_cache.as_ref().map(|path| format!("file2:{}", path.display()));
+        let keytab = config.keytab.as_deref().map(text).transpose()?;
+        let replay_cache = config.replay_cache.as_deref().map(text).transpose()?.map(|path| format!("file2:{path}"));
         let name = config.principal.as_deref().map(|name| Name::import(name, NameForm::Principal)).transpose()?;
-        let store = Store { keytab: keytab.as_deref(), replay_cache: replay_cache.as_deref(), ..Store::default() };
-        let mut credential = Credential::acceptor(name.as_ref(), &store)?;
-        let enctypes = enctypes(config.allow_rc4);
-        credential.set_enctypes(enctypes)?;
-        Ok(Self { credential: Arc::new(credential), enctypes })
+        let store = Store { keytab, replay_cache: replay_cache.as_deref(), ..Store::default() };
+        let credential = Credential::acceptor(name.as_ref(), &store)?;
+        Ok(Self { credential: Arc::new(credential) })
     }
 }
 
@@ -89,7 +85,7 @@ impl KerberosServer {
         if leg.flags.contains(Flags::ANONYMOUS) {
             return Err(AuthError::AnonymousRefused);
         }
-        let session = Session::new(context, leg.flags, self.level, self.acceptor.enctypes)?;
+        let session = Session::new(context, leg.flags, self.level)?;
         let peer = peer.ok_or_else(|| AuthError::Malformed("Kerberos: the client has no name".to_owned()))?;
         self.peer = Some(identity::of(&peer)?);
         self.state = State::Established(session);
@@ -149,7 +145,7 @@ impl SecurityContext for KerberosServer {
 
     fn session_key(&self) -> Option<SessionKey> {
         match &self.state {
-            State::Established(session) => session.session_key(),
+            State::Established(session) => Some(session.session_key()),
             _ => None,
         }
     }

@@ -1,41 +1,64 @@
 //! An established context, the same for both ends.
 
-use msrpc_gssapi::{Context, Flags, Parts};
+use msrpc_gssapi::{Context, Flags, Parts, enctype};
 use msrpc_ndr::{AuthLevel, SessionKey};
 
-use super::{KerberosError, Reason, features};
+use super::{KerberosError, Reason, features, message::Messages};
 use crate::auth::{AuthError, PduParts};
 
-/// Octets of the largest token that is unsealed: AES' have 76.
+/// Octets of the largest token that the library unseals: AES' have 76, or 80 with SHA-2.
 const MAX_TOKEN: usize = 256;
+
+/// The encryption types of session keys.
+const AES: [i32; 4] = [enctype::AES256_SHA1, enctype::AES128_SHA1, enctype::AES256_SHA384, enctype::AES128_SHA256];
 
 /// A context that is established, and whether it is still good.
 #[derive(Debug)]
 pub(super) struct Session {
-    context: Context,
+    protection: Protection,
+    key: SessionKey,
     flags: Flags,
-    /// Octets of tokens, which are the same for every PDU.
+    /// Octets of tokens, which with AES are the same for every PDU.
     wrap_len: usize,
     mic_len: usize,
     header_signing: bool,
     failed: bool,
 }
 
+/// Who makes and reads tokens.
+#[derive(Debug)]
+enum Protection {
+    /// Ourselves, with the keys of AES with SHA-1, which Windows has.
+    Own(Box<Messages>),
+    /// The library, for newer encryption types.
+    Library(Context),
+}
+
 impl Session {
     /// Takes an established context, if it has what the level needs.
-    pub(super) fn new(context: Context, flags: Flags, level: AuthLevel, enctypes: &[i32]) -> Result<Self, AuthError> {
+    pub(super) fn new(context: Context, flags: Flags, level: AuthLevel) -> Result<Self, AuthError> {
         let missing = features(level).without(flags);
         if !missing.is_empty() {
             return Err(AuthError::Negotiation(format!("the Kerberos context lacks {missing:?} for level {level:?}")));
         }
-        let (enctype, _) = context.session_key()?;
-        if !enctypes.contains(&enctype) {
+        let (enctype, key) = context.session_key()?;
+        if !AES.contains(&enctype) {
             return Err(AuthError::Negotiation(format!(
-                "the session key has encryption type {enctype}, which is not allowed"
+                "the Kerberos session key has encryption type {enctype}; only AES will do: give the service's \
+                 account such keys"
             )));
         }
         let (wrap_len, mic_len) = (context.wrap_len(16)?, context.mic_len(16)?);
-        Ok(Self { context, flags, wrap_len, mic_len, header_signing: false, failed: false })
+        let protection = match enctype {
+            enctype::AES256_SHA1 | enctype::AES128_SHA1 => {
+                let messages = Messages::new(&context.into_keys()?);
+                let failed = || AuthError::Negotiation("the Kerberos session key has an odd length".to_owned());
+                Protection::Own(Box::new(messages.ok_or_else(failed)?))
+            }
+            _ => Protection::Library(context),
+        };
+        let key = SessionKey::new(key.as_slice());
+        Ok(Self { protection, key, flags, wrap_len, mic_len, header_signing: false, failed: false })
     }
 
     pub(super) fn set_header_signing(&mut self, negotiated: bool) {
@@ -46,9 +69,8 @@ impl Session {
         self.flags.contains(Flags::INTEGRITY)
     }
 
-    pub(super) fn session_key(&self) -> Option<SessionKey> {
-        let (_, key) = self.context.session_key().ok()?;
-        Some(SessionKey::new(key.as_slice()))
+    pub(super) fn session_key(&self) -> SessionKey {
+        self.key.clone()
     }
 
     pub(super) fn token_len(&self, level: AuthLevel) -> usize {
@@ -62,30 +84,24 @@ impl Session {
     pub(super) fn protect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &mut [u8]) -> Result<(), AuthError> {
         self.usable()?;
         let parts = self.covered(pdu);
-        let outcome = match level {
-            AuthLevel::Privacy => self.context.wrap(parts, token),
-            AuthLevel::Integrity | AuthLevel::Packet | AuthLevel::Call => self.context.sign(parts, token),
-            AuthLevel::Connect | AuthLevel::None => return Err(unprotected()),
-        };
-        Ok(outcome?)
+        match (level, &mut self.protection) {
+            (AuthLevel::Privacy, Protection::Own(messages)) => messages.wrap(parts, token),
+            (AuthLevel::Privacy, Protection::Library(context)) => Ok(context.wrap(parts, token)?),
+            (AuthLevel::Connect | AuthLevel::None, _) => Err(unprotected()),
+            (_, Protection::Own(messages)) => messages.sign([parts.before, parts.data, parts.after], token),
+            (_, Protection::Library(context)) => Ok(context.sign(parts, token)?),
+        }
     }
 
     pub(super) fn unprotect(&mut self, level: AuthLevel, pdu: PduParts<'_>, token: &[u8]) -> Result<(), AuthError> {
         self.usable()?;
         let parts = self.covered(pdu);
-        let outcome = match level {
-            // Unsealing uses the token up.
-            AuthLevel::Privacy => match [0; MAX_TOKEN].get_mut(..token.len()) {
-                Some(copy) => {
-                    copy.copy_from_slice(token);
-                    self.context.unwrap(parts, copy).map_err(refused)
-                }
-                None => Err(AuthError::BadSignature),
-            },
-            AuthLevel::Integrity | AuthLevel::Packet | AuthLevel::Call => {
-                self.context.verify(parts, token).map_err(refused)
-            }
-            AuthLevel::Connect | AuthLevel::None => Err(unprotected()),
+        let outcome = match (level, &mut self.protection) {
+            (AuthLevel::Privacy, Protection::Own(messages)) => messages.unwrap(parts, token),
+            (AuthLevel::Privacy, Protection::Library(context)) => unwrap(context, parts, token),
+            (AuthLevel::Connect | AuthLevel::None, _) => Err(unprotected()),
+            (_, Protection::Own(messages)) => messages.verify([parts.before, parts.data, parts.after], token),
+            (_, Protection::Library(context)) => context.verify(parts, token).map_err(refused),
         };
         self.failed = outcome.is_err();
         outcome
@@ -102,12 +118,22 @@ impl Session {
 
     pub(super) fn make_mic(&mut self, data: &[u8]) -> Result<Vec<u8>, AuthError> {
         self.usable()?;
-        Ok(self.context.make_mic(data)?.to_vec())
+        match &mut self.protection {
+            Protection::Own(messages) => {
+                let mut token = vec![0; self.mic_len];
+                messages.sign([data, &[], &[]], &mut token)?;
+                Ok(token)
+            }
+            Protection::Library(context) => Ok(context.make_mic(data)?.to_vec()),
+        }
     }
 
     pub(super) fn verify_mic(&mut self, data: &[u8], mic: &[u8]) -> Result<(), AuthError> {
         self.usable()?;
-        let outcome = self.context.verify_mic(data, mic).map_err(refused);
+        let outcome = match &mut self.protection {
+            Protection::Own(messages) => messages.verify([data, &[], &[]], mic),
+            Protection::Library(context) => context.verify_mic(data, mic).map_err(refused),
+        };
         self.failed = outcome.is_err();
         outcome
     }
@@ -117,10 +143,20 @@ impl Session {
     }
 }
 
-/// A code that does not match is the same error for every provider.
+/// The library uses the token up.
+fn unwrap(context: &mut Context, parts: Parts<'_>, token: &[u8]) -> Result<(), AuthError> {
+    let mut copy = [0; MAX_TOKEN];
+    let copy = copy.get_mut(..token.len()).ok_or(AuthError::BadSignature)?;
+    copy.copy_from_slice(token);
+    context.unwrap(parts, copy).map_err(refused)
+}
+
+/// The same errors whoever reads tokens.
 fn refused(error: KerberosError) -> AuthError {
     match error.reason() {
-        Reason::BadSignature | Reason::Malformed => AuthError::BadSignature,
+        Reason::BadSignature | Reason::Malformed | Reason::NotSealed => AuthError::BadSignature,
+        Reason::Replay => AuthError::Replayed,
+        Reason::OutOfSequence => AuthError::OutOfSequence,
         _ => error.into(),
     }
 }

@@ -205,6 +205,7 @@ pub(super) fn accept(
         user: Some(account.name),
         domain: Some(account.domain.unwrap_or_else(|| config.domain_name.clone())),
         sids: account.sids,
+        mechanism: AUTH_TYPE,
     };
     let context = Context::new(key, handshake.flags, Sender::Server);
     Ok(Accepted { context, peer, handshake_proven: message.mic.is_some() })

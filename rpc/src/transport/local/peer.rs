@@ -32,7 +32,7 @@ pub(super) fn identity(uid: u32, gid: u32) -> PeerIdentity {
         sids.extend(groups.into_iter().map(|group| group.as_raw()).filter(|&group| group != gid).map(group_sid));
     }
     let name = user.map_or_else(|| uid.to_string(), |user| user.name);
-    PeerIdentity { user: Some(name), domain: Some(DOMAIN.to_owned()), sids }
+    PeerIdentity { user: Some(name), domain: Some(DOMAIN.to_owned()), sids, mechanism: 0 }
 }
 
 #[cfg(test)]

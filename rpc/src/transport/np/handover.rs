@@ -211,6 +211,7 @@ impl Handover {
             user: self.account.clone().filter(|_| self.authenticated),
             domain: self.domain.clone().filter(|_| self.authenticated),
             sids,
+            mechanism: 0,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use msrpc_ndr::{AuthLevel, Caller};
 
+use crate::security::is_account;
+
 /// RPC_C_AUTHN_GSS_NEGOTIATE, RPC_C_AUTHN_WINNT and RPC_C_AUTHN_GSS_KERBEROS.
 const SERVICES: [u8; 3] = [9, 10, 16];
 /// Whose callers SMB has authenticated.
@@ -12,8 +14,7 @@ const PIPE: &str = "ncacn_np";
 pub struct AccessPolicy {
     /// SIDs of accounts and groups.
     pub sids: Vec<String>,
-    /// Names of accounts, `user` or `DOMAIN\user`, in any case. A name without a domain is a user
-    /// of any domain that the transport's authentication accepts.
+    /// Names of accounts, as [`is_account`] takes them.
     pub users: Vec<String>,
 }
 
@@ -36,17 +37,6 @@ impl AccessPolicy {
 
     fn is_member(&self, caller: &Caller) -> bool {
         caller.sids.iter().any(|sid| self.sids.iter().any(|ours| ours.eq_ignore_ascii_case(sid)))
-            || caller.user.as_ref().is_some_and(|user| {
-                self.users.iter().any(|ours| match ours.split_once('\\') {
-                    None => same(ours, user),
-                    Some((domain, name)) => {
-                        same(name, user) && caller.domain.as_ref().is_some_and(|theirs| same(domain, theirs))
-                    }
-                })
-            })
+            || self.users.iter().any(|ours| is_account(caller, ours))
     }
-}
-
-fn same(a: &str, b: &str) -> bool {
-    a.to_lowercase() == b.to_lowercase()
 }

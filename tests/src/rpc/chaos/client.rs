@@ -66,7 +66,7 @@ struct Session {
 impl Client {
     pub(super) fn new(seed: u64, number: u64, server: SocketAddr) -> Self {
         let random = Random::new(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(number));
-        Self { random, number, server, peaceful: number % 4 == 0 }
+        Self { random, number, server, peaceful: number.is_multiple_of(4) }
     }
 
     pub(super) async fn run(mut self, shared: Arc<Shared>) -> Result<(), String> {

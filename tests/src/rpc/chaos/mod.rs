@@ -95,7 +95,7 @@ pub async fn run(plan: Plan, memory: impl Fn() -> usize) -> Result<Tally, String
         while let Some(ended) = clients.join_next().await {
             ended.map_err(|error| failed(error.to_string()))?.map_err(failed)?;
         }
-        let before = *baseline.get_or_insert_with(|| Baseline { tasks, memory: None });
+        let before = *baseline.get_or_insert(Baseline { tasks, memory: None });
         settled::wait(&server, &trial, before, &memory).await.map_err(failed)?;
         baseline = Some(Baseline { tasks, memory: Some(memory()) });
         tally = shared.tally.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -110,7 +110,7 @@ pub async fn run(plan: Plan, memory: impl Fn() -> usize) -> Result<Tally, String
 
 async fn serve(trial: &Trial) -> io::Result<Server> {
     let builder = Server::builder().computer_name("NODE1").account(USER, PASSWORD);
-    Ok(builder.service(trial::Service::new(trial.clone())).listen("ncacn_ip_tcp:127.0.0.1").await?.start()?)
+    builder.service(trial::Service::new(trial.clone())).listen("ncacn_ip_tcp:127.0.0.1").await?.start()
 }
 
 impl fmt::Display for Tally {

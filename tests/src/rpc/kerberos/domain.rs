@@ -83,7 +83,8 @@ impl Domain {
         provision(&tool, &realm, address)?;
         let configuration = folder.path().join("etc/smb.conf");
         fs::write(&configuration, configure(folder.path(), address)?)?;
-        add_accounts(&realm, &configuration)?;
+        let sid = add_accounts(&realm, &configuration)?;
+        fs::write(folder.path().join("sid"), sid)?;
         for account in [NODE, NODE_AES128] {
             let mut export = Command::new(&tool);
             export.args(["domain", "exportkeytab"]).arg(realm.keytab(account)).args(["--principal", account, "-s"]);
@@ -135,7 +136,7 @@ fn provision(tool: &Path, realm: &Realm, address: Ipv4Addr) -> io::Result<()> {
     command.args(["--host-name=dc1".to_owned(), format!("--host-ip={address}"), "--use-rfc2307".to_owned()]);
     command.args(["--configfile=/dev/null", "--option=vfs objects="]);
     command.args([format!("--option=interfaces={address}/8"), "--option=bind interfaces only=yes".to_owned()]);
-    succeed(&mut command)
+    succeed(&mut command).map(drop)
 }
 
 fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {
@@ -168,8 +169,17 @@ fn configure(folder: &Path, address: Ipv4Addr) -> io::Result<String> {
     ))
 }
 
-/// Adds the accounts, with Samba's own library: its tool would take a process for each step.
-fn add_accounts(realm: &Realm, configuration: &Path) -> io::Result<()> {
+/// The SID of a group of a domain: 512 is Domain Admins ([MS-DTYP] 2.4.2.4).
+///
+/// # Errors
+/// If the realm is no domain.
+pub fn group(realm: &Realm, relative_id: u32) -> io::Result<String> {
+    Ok(format!("{}-{relative_id}", fs::read_to_string(realm.folder.join("sid"))?))
+}
+
+/// Adds the accounts, with Samba's own library: its tool would take a process for each step. Gives
+/// the domain's SID.
+fn add_accounts(realm: &Realm, configuration: &Path) -> io::Result<String> {
     let script = realm.folder.join("accounts.py");
     fs::write(&script, include_str!("../../../peers/domain_accounts.py"))?;
     let mut command = Command::new("/usr/bin/python3");
@@ -177,14 +187,14 @@ fn add_accounts(realm: &Realm, configuration: &Path) -> io::Result<()> {
     for (account, types) in [(NODE, AES128 | AES256), (NODE_AES128, AES128)] {
         command.arg(format!("{account}:{types}:{}", realm.host(account)));
     }
-    succeed(&mut command)
+    Ok(succeed(&mut command)?.trim().to_owned())
 }
 
-/// Runs a command that has nothing to say.
-fn succeed(command: &mut Command) -> io::Result<()> {
+/// Runs a command; gives what it says.
+fn succeed(command: &mut Command) -> io::Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let program = PathBuf::from(command.get_program());
     let said = String::from_utf8_lossy(&output.stderr);
