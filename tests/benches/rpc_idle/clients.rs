@@ -43,6 +43,10 @@ impl Kind {
         }
     }
 
+    pub(super) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
     fn security(self) -> Security {
         match self {
             Self::Plain => None,
@@ -83,8 +87,7 @@ impl Clients {
 pub(super) fn run(mut arguments: impl Iterator<Item = String>) -> io::Result<()> {
     let mut next = || arguments.next().ok_or(io::ErrorKind::InvalidInput);
     let server: SocketAddr = next()?.parse().map_err(io::Error::other)?;
-    let name = next()?;
-    let kind = Kind::ALL.into_iter().find(|kind| kind.name() == name).ok_or(io::ErrorKind::InvalidInput)?;
+    let kind = Kind::of(&next()?).ok_or(io::ErrorKind::InvalidInput)?;
     let connections: usize = next()?.parse().map_err(io::Error::other)?;
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
         let mut held = Vec::with_capacity(connections);
