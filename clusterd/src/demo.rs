@@ -235,6 +235,8 @@ fn data_folder(options: &Options) -> io::Result<(Option<TempDir>, PathBuf)> {
 fn configuration(options: &Options, data: &Path) -> Result<Config, DaemonError> {
     let mut config = Config { data: DataFolder(data.to_owned()), ..Config::default() };
     config.tcp.listen = vec![options.listen];
+    // It is there to be tried, by one client as hard as it likes.
+    config.limits.connections_per_client = config.limits.connections;
     config.metrics.listen = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
     let mut cluster = Cluster { node: Some(NODE.to_owned()), ..Cluster::default() };
     cluster.administrators.extend_from_slice(&options.administrator);
