@@ -1,7 +1,7 @@
 //! Counters as text that Prometheus reads ([OpenMetrics 1.0]).
 //!
 //! A [`Snapshot`] is a [`Collector`], as are what they are taken of: a program that has a
-//! [`Registry`](prometheus_client::registry::Registry) registers them there, and others take
+//! [`Registry`] registers them there, and others take
 //! [`text`].
 //!
 //! ```
