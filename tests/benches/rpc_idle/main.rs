@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use msrpc::association::{Allowance, SharedLimits};
 use msrpc_tests::rpc::node::{Demands, Node};
 use peak_alloc::PeakAlloc;
 use serde_json::json;
@@ -68,8 +69,16 @@ fn measure_one(mut arguments: impl Iterator<Item = String>) -> io::Result<()> {
 }
 
 async fn measure(kind: Kind, connections: usize) -> io::Result<()> {
-    let node =
-        Node::start_with(Demands::Nothing, |builder| builder.max_connections(connections + 1, connections + 1)).await?;
+    // One client has all of them here.
+    let most = Allowance::new(2 * connections, 2 * connections);
+    let limits = SharedLimits {
+        connections: Allowance::new(connections + 1, connections + 1),
+        groups: most,
+        contexts: most,
+        security_contexts: most,
+        ..SharedLimits::default()
+    };
+    let node = Node::start_with(Demands::Nothing, |builder| builder.shared_limits(limits)).await?;
     // What is there once is there before.
     Clients::start(node.address(), kind, 1).await?.end().await?;
     let before = Memory::now();

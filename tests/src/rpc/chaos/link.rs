@@ -21,6 +21,9 @@ use super::{
 /// How long a part waits for the one that it is swapped with.
 const PATIENCE: Duration = Duration::from_millis(20);
 
+/// Octets that are read at a time.
+const READ: usize = 16 << 10;
+
 /// Relays one connection. Dropping it ends it.
 pub(super) struct Link {
     pub(super) address: SocketAddr,
@@ -124,12 +127,18 @@ impl Way {
         self.to.shutdown().await
     }
 
+    async fn read(&mut self, input: &mut BytesMut) -> io::Result<usize> {
+        // Without room it would be a few octets at a time.
+        input.reserve(READ);
+        self.from.read_buf(input).await
+    }
+
     /// The next part; `None` at the end.
     async fn part(&mut self, input: &mut BytesMut) -> io::Result<Option<Bytes>> {
         if !self.temper.by_pdu {
             // The parts' lengths are not those of what happens to be read.
             let len = self.temper.part();
-            if input.is_empty() && self.from.read_buf(input).await? == 0 {
+            if input.is_empty() && self.read(input).await? == 0 {
                 return Ok(None);
             }
             return Ok(Some(input.split_to(len.min(input.len())).freeze()));
@@ -146,7 +155,7 @@ impl Way {
             if input.len() >= len {
                 return Ok(Some(input.split_to(len).freeze()));
             }
-            if self.from.read_buf(input).await? == 0 {
+            if self.read(input).await? == 0 {
                 return Ok(if input.is_empty() { None } else { Some(input.split().freeze()) });
             }
         }
