@@ -41,6 +41,7 @@ pub(super) fn check(octets: &[u8]) -> Result<usize, String> {
         multiplexes: how & 2 == 0,
         signs_headers: how & 4 == 0,
         bound: false,
+        connects: false,
         contexts: Default::default(),
         allowed: 0,
         anything: false,
@@ -63,6 +64,8 @@ struct Logins {
     signs_headers: bool,
     /// A bind has been sent.
     bound: bool,
+    /// Some context was begun at connect; the server may have it still.
+    connects: bool,
     contexts: [Option<Login>; CONTEXTS],
     /// Requests that may count as somebody's.
     allowed: usize,
@@ -121,7 +124,7 @@ impl Logins {
             }
             14 => {
                 let len = usize::from(input.u8());
-                self.anything |= self.connects();
+                self.anything |= self.connects;
                 self.harness.feed(input.take(len))
             }
             _ => {
@@ -134,6 +137,7 @@ impl Logins {
     /// A client that has not sent anything yet.
     fn begin(&mut self, number: usize, how: u8) -> Result<(), String> {
         let level = LEVELS[usize::from(how & 3)];
+        self.connects |= level == AuthLevel::Connect;
         let password = if how & 8 == 0 { PASSWORD } else { "wrong" };
         let ntlm = NtlmClient::new(NtlmCredentials::new("", USER, password), level);
         let mut context: Box<dyn SecurityContext> =
@@ -225,10 +229,6 @@ impl Logins {
         }
     }
 
-    fn connects(&self) -> bool {
-        self.contexts.iter().flatten().any(|login| login.level == AuthLevel::Connect)
-    }
-
     /// A request or cancel, protected by one context in the name of another.
     fn call(
         &mut self,
@@ -240,7 +240,7 @@ impl Logins {
     ) -> Result<(), String> {
         let fields = Fields::read(input);
         // Without protection a request is that of a context at connect, if there is one.
-        let mut may_run = self.connects();
+        let mut may_run = self.connects;
         let mut pdu = match &mut self.contexts[number] {
             Some(login) if login.done && login.level >= AuthLevel::Packet => {
                 may_run |= named == number && change.is_none_or(|(_, mask)| mask == 0) && !login.spoiled;
