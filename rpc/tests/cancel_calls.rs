@@ -189,18 +189,24 @@ async fn a_response_that_is_cut_fails_at_its_reader_and_a_request_at_its_writer(
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_response_that_stops_half_way_times_out() {
+/// A response that goes through as it comes for 20,000 octets, and then a fragment every four
+/// seconds, or nothing at all.
+async fn slow_response(trickles: bool) {
     let server = Server::new();
     let (near, mut middle) = msrpc::transport::memory::pair(100_000);
     let (mut behind, far) = msrpc::transport::memory::pair(100_000);
     let served = server.serve(far);
     let relay = tokio::spawn(async move {
-        // Stays open, and lets no more through.
         let (mut near, mut far) = (tokio::io::split(&mut middle), tokio::io::split(&mut behind));
         let through = async {
             let mut some = tokio::io::AsyncReadExt::take(&mut far.0, 20_000);
             tokio::io::copy(&mut some, &mut near.1).await.unwrap();
+            // It stays open.
+            while trickles {
+                tokio::time::sleep(Duration::from_secs(4)).await;
+                some.set_limit(6_000);
+                tokio::io::copy(&mut some, &mut near.1).await.unwrap();
+            }
             std::future::pending::<()>().await;
         };
         tokio::join!(through, async { tokio::io::copy(&mut near.0, &mut far.1).await.unwrap() });
@@ -211,11 +217,21 @@ async fn a_response_that_stops_half_way_times_out() {
     let begun = tokio::time::Instant::now();
     let error = body.collect(usize::MAX).await.unwrap_err();
     assert!(error.is_timeout() && error.to_string().contains("Source"), "{error}");
-    assert_eq!(begun.elapsed().as_secs(), 5);
+    assert_eq!(begun.elapsed().as_secs(), 5, "trickles: {trickles}");
     drop(impatient);
     relay.abort();
     let _ = (relay.await, served.await);
     server.settled("behind it").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_stops_half_way_times_out() {
+    slow_response(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_trickles_times_out() {
+    slow_response(true).await;
 }
 
 #[tokio::test]

@@ -20,6 +20,9 @@ use crate::{
     metrics::{CallMeter, InterfaceMetrics},
 };
 
+/// Octets of a response that a server gets the call's time for anew.
+const STEP: usize = 64 << 10;
+
 /// An interface bound on a connection. Cloning is cheap; clones call at the same time.
 ///
 /// Dropping the future of a call cancels it: the server is told so, and its answer is dropped. So does
@@ -68,7 +71,9 @@ impl BoundChannel {
     }
 
     /// The same interface, for calls that may take so long: until the response is there, or, where it
-    /// goes to its reader while it arrives, begins; from then on for each piece of it.
+    /// goes to its reader while it arrives, begins; from then on for each 64 KiB of it, and for each
+    /// piece of a pipe, which comes when it comes. So a server that trickles does not hold a call for
+    /// ever.
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
         self
@@ -107,7 +112,7 @@ impl Channel for BoundChannel {
             meter.answered();
             body
         } else {
-            self.watched(body, meter, operation)
+            self.watched(body, meter, operation, piped)
         };
         Ok(Reply { body, encoding })
     }
@@ -115,12 +120,14 @@ impl Channel for BoundChannel {
 
 impl BoundChannel {
     /// A body that is still growing: holds the connection, and does not wait forever.
-    fn watched(&self, body: Body, meter: CallMeter, operation: &'static str) -> Body {
+    fn watched(&self, body: Body, meter: CallMeter, operation: &'static str, piped: bool) -> Body {
         Body::from_stream(Watched {
             body: Some(body),
             meter,
             timeout: self.timeout,
-            silence: None,
+            running: None,
+            step: if piped { 0 } else { STEP },
+            received: 0,
             operation,
             _connection: self.connection.clone(),
         })
@@ -133,8 +140,12 @@ struct Watched {
     body: Option<Body>,
     meter: CallMeter,
     timeout: Option<Duration>,
-    /// Runs out while nothing comes.
-    silence: Option<Pin<Box<Sleep>>>,
+    /// Runs out while less comes than should.
+    running: Option<Pin<Box<Sleep>>>,
+    /// Octets after which the time begins anew; any at all, where it is 0.
+    step: usize,
+    /// Octets since it began.
+    received: usize,
     operation: &'static str,
     _connection: Connection,
 }
@@ -146,20 +157,26 @@ impl Stream for Watched {
         let this = &mut *self;
         let Some(body) = &mut this.body else { return Poll::Ready(None) };
         if let Poll::Ready(next) = body.poll_next(cx) {
-            this.silence = None;
             match &next {
-                Some(Ok(chunk)) => this.meter.response(chunk.len()),
+                Some(Ok(chunk)) => {
+                    this.meter.response(chunk.len());
+                    this.received = this.received.saturating_add(chunk.len());
+                    if this.received >= this.step {
+                        (this.running, this.received) = (None, 0);
+                    }
+                }
                 Some(Err(error)) => this.meter.broke_off(error.fault().is_some()),
                 None => this.meter.answered(),
             }
             return Poll::Ready(next);
         }
         let Some(timeout) = this.timeout else { return Poll::Pending };
-        let silence = this.silence.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        ready!(silence.as_mut().poll(cx));
+        let running = this.running.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(running.as_mut().poll(cx));
         this.body = None;
         let operation = this.operation;
-        let error = format!("nothing more of the response of {operation} has come within {timeout:?}");
+        let received = this.received;
+        let error = format!("only {received} octets more of the response of {operation} have come within {timeout:?}");
         Poll::Ready(Some(Err(TransportError::timed_out(error))))
     }
 }

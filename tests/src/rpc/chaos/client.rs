@@ -26,6 +26,13 @@ const PEACEFUL_LIMIT: Duration = Duration::from_secs(60);
 /// What is added to the limit before a call counts as hanging.
 const GRACE: Duration = Duration::from_secs(20);
 
+/// How often a call gets its time: up to three calls one after the other, and one of them for each
+/// 64 KiB of the longest response.
+const TIMES: u32 = 3 + MOST / (64 << 10);
+
+/// The longest stub.
+const MOST: u32 = 2_500_000;
+
 const SECURITIES: [Security; 5] = [
     None,
     Some((Provider::Ntlm, AuthLevel::Integrity)),
@@ -137,7 +144,7 @@ impl Session {
     /// Makes a call; whether it failed.
     async fn call(self, seed: u64) -> Result<bool, String> {
         let limit = if self.peaceful { PEACEFUL_LIMIT } else { LIMIT };
-        let ended = timeout(3 * limit + GRACE, self.one(&mut Random::new(seed))).await;
+        let ended = timeout(TIMES * limit + GRACE, self.one(&mut Random::new(seed))).await;
         let end = ended.map_err(|_| format!("{}: a call hangs", self.name))?;
         let Self { name, protected, peaceful, shared, .. } = self;
         match &end {
@@ -240,7 +247,7 @@ impl Session {
 /// Mostly small, sometimes fragmented, rarely large.
 fn len(random: &mut Random) -> u32 {
     let most = match random.below(20) {
-        0 => 2_500_000,
+        0 => u64::from(MOST),
         1..=3 => 200_000,
         4..=9 => 20_000,
         _ => 300,
