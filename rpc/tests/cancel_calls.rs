@@ -202,12 +202,14 @@ async fn slow_response(trickles: bool) {
             let mut some = tokio::io::AsyncReadExt::take(&mut far.0, 20_000);
             tokio::io::copy(&mut some, &mut near.1).await.unwrap();
             // It stays open.
-            while trickles {
+            if !trickles {
+                std::future::pending::<()>().await;
+            }
+            loop {
                 tokio::time::sleep(Duration::from_secs(4)).await;
                 some.set_limit(6_000);
                 tokio::io::copy(&mut some, &mut near.1).await.unwrap();
             }
-            std::future::pending::<()>().await;
         };
         tokio::join!(through, async { tokio::io::copy(&mut near.0, &mut far.1).await.unwrap() });
     });

@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 
 use super::interfaces::trial::trial::{Server, TrialEcho, TrialMake, TrialWhoAmI};
 
-const ERROR_CANCELLED: Win32Error = Win32Error(1223);
+pub(super) const ERROR_CANCELLED: Win32Error = Win32Error(1223);
 
 /// The server. Clones are the same one.
 #[derive(Clone, Debug, Default)]

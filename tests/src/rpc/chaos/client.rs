@@ -14,7 +14,7 @@ use super::{Shared, link::Link, mischief::Temper};
 use crate::rpc::{
     client::{self, Provider, Security},
     interfaces::trial::trial,
-    trial::pattern,
+    trial::{ERROR_CANCELLED, pattern},
 };
 
 /// How long a call may take, and how long a bind.
@@ -260,9 +260,11 @@ fn right(is: bool, what: &str) -> End {
 }
 
 /// How a call failed. A status that the operation does not have is an answer, and a wrong one; so is
-/// one that cannot be read.
+/// one that cannot be read. That a call was cancelled, TrialWait has to say: cancels are not signed, so
+/// a changed one may be another call's.
 fn failed<R: std::fmt::Debug>(error: CallError<R, Win32Error>) -> End {
     match error {
+        CallError::Status { status: ERROR_CANCELLED, .. } => End::Failed("cancelled".to_owned()),
         CallError::Status { status, .. } => End::Wrong(format!("{status}")),
         CallError::Decode(error) => End::Wrong(error.to_string()),
         error => End::Failed(error.to_string()),
