@@ -81,6 +81,11 @@ impl Trial {
         self.ticket(ticket).add_permits(1);
     }
 
+    /// Forgets the tickets, which nobody may wait for.
+    pub fn forget_tickets(&self) {
+        *self.shared.tickets.lock().unwrap_or_else(PoisonError::into_inner) = HashMap::new();
+    }
+
     /// From now on waiting calls do not care whether they are cancelled.
     pub fn be_stubborn(&self) {
         self.shared.stubborn.store(true, Ordering::SeqCst);

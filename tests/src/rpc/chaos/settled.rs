@@ -43,6 +43,9 @@ pub(super) async fn wait(
         };
         count("handles of the implementation", trial.counters() as usize, 0);
         count("calls of the implementation", trial.waiting() as usize, 0);
+        if trial.waiting() == 0 {
+            trial.forget_tickets();
+        }
         count("clients", server.quotas().clients(), 0);
         count("tasks", Handle::current().metrics().num_alive_tasks(), before.tasks);
         if let Some(before) = before.memory {
