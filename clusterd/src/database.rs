@@ -6,6 +6,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use redb::{
@@ -25,6 +26,10 @@ const MAGIC: &[u8] = b"redb\x1a\x0a\xa9\x0d\x0a";
 
 /// Most octets of an open file that are kept in memory.
 const CACHE: usize = 1 << 19;
+
+/// How long a file counts as free although it is locked: a program that is being started has what
+/// this process had open, a lock that is given up by now included, until it runs.
+const STARTING: Duration = Duration::from_millis(500);
 
 /// A kind of file.
 #[derive(Clone, Copy, Debug)]
@@ -122,8 +127,14 @@ impl Kind {
         // redb reads a file that it may not write only to fail later.
         let file = regular(path, OpenOptions::new().read(true).write(true))?;
         let seen = self.look(path, file, look)?;
-        let opened = Builder::new().set_cache_size(CACHE).open(path);
-        Ok((opened.map_err(|error| self.refusal(path, error))?, seen))
+        let deadline = Instant::now() + STARTING;
+        loop {
+            let opened = Builder::new().set_cache_size(CACHE).open(path);
+            match opened.map_err(|error| self.refusal(path, error)) {
+                Err(FileError::InUse(_)) if Instant::now() < deadline => std::thread::sleep(STARTING / 50),
+                opened => return Ok((opened?, seen)),
+            }
+        }
     }
 
     /// Looks into a file without touching it, as [`open`](Self::open) does before.
@@ -206,10 +217,14 @@ impl Kind {
         look: impl FnOnce(&Database) -> Result<T, String>,
     ) -> Result<T, FileError> {
         let io = |error: io::Error| FileError::Io { path: path.to_owned(), error };
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(FileError::InUse(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(io(error)),
+        let deadline = Instant::now() + STARTING;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(STARTING / 50),
+                Err(TryLockError::WouldBlock) => return Err(FileError::InUse(path.to_owned())),
+                Err(TryLockError::Error(error)) => return Err(io(error)),
+            }
         }
         let mut octets = Vec::new();
         file.read_to_end(&mut octets).map_err(io)?;
