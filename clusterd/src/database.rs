@@ -127,14 +127,8 @@ impl Kind {
         // redb reads a file that it may not write only to fail later.
         let file = regular(path, OpenOptions::new().read(true).write(true))?;
         let seen = self.look(path, file, look)?;
-        let deadline = Instant::now() + STARTING;
-        loop {
-            let opened = Builder::new().set_cache_size(CACHE).open(path);
-            match opened.map_err(|error| self.refusal(path, error)) {
-                Err(FileError::InUse(_)) if Instant::now() < deadline => std::thread::sleep(STARTING / 50),
-                opened => return Ok((opened?, seen)),
-            }
-        }
+        let open = || Builder::new().set_cache_size(CACHE).open(path).map_err(|error| self.refusal(path, error));
+        Ok((while_in_use(open)?, seen))
     }
 
     /// Looks into a file without touching it, as [`open`](Self::open) does before.
@@ -217,15 +211,12 @@ impl Kind {
         look: impl FnOnce(&Database) -> Result<T, String>,
     ) -> Result<T, FileError> {
         let io = |error: io::Error| FileError::Io { path: path.to_owned(), error };
-        let deadline = Instant::now() + STARTING;
-        loop {
-            match file.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(STARTING / 50),
-                Err(TryLockError::WouldBlock) => return Err(FileError::InUse(path.to_owned())),
-                Err(TryLockError::Error(error)) => return Err(io(error)),
-            }
-        }
+        while_in_use(|| {
+            file.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => FileError::InUse(path.to_owned()),
+                TryLockError::Error(error) => io(error),
+            })
+        })?;
         let mut octets = Vec::new();
         file.read_to_end(&mut octets).map_err(io)?;
         drop(file);
@@ -294,4 +285,15 @@ fn regular(path: &Path, how: &OpenOptions) -> Result<File, FileError> {
 pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     File::open(folder)?.sync_all()
+}
+
+/// Tries again as long as a file may only seem to be in use.
+fn while_in_use<T>(mut attempt: impl FnMut() -> Result<T, FileError>) -> Result<T, FileError> {
+    let deadline = Instant::now() + STARTING;
+    loop {
+        match attempt() {
+            Err(FileError::InUse(_)) if Instant::now() < deadline => std::thread::sleep(STARTING / 50),
+            outcome => return outcome,
+        }
+    }
 }
